@@ -1,0 +1,68 @@
+# BLADES in C: see README.md. GNU make; one pass, no recursion.
+#
+#   make            the tools, in build/bin
+#   make demo       the whole experiment on drawn faces: build/demo/report.html
+#   make check      the tests
+#   make SANITIZE=1 TARGET   the same target with AddressSanitizer and UBSan (in build/sanitize)
+
+VERSION := 0.1.0
+SANITIZE ?= 0
+BUILD ?= build$(if $(filter 1,$(SANITIZE)),/sanitize)
+PREFIX ?= /usr/local
+
+PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas msgpack jansson zlib
+PKG_CONFIG ?= pkg-config
+ifeq ($(filter clean dependencies install-dependencies,$(MAKECMDGOALS)),)
+DEPENDENCY_CHECK := $(shell pipelines/dependencies build >&2 || echo failed)
+ifneq ($(DEPENDENCY_CHECK),)
+$(error dependencies are missing)
+endif
+endif
+
+CFLAGS ?= -O3 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+override CPPFLAGS += -Icommon -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -DBLADES_VERSION='"$(VERSION)"' \
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+override CFLAGS += -std=c17 $(WARNINGS) -fopenmp -pthread -fno-math-errno -ffp-contract=off
+override LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
+override LDFLAGS += -fopenmp -pthread
+ifeq ($(SANITIZE),1)
+SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
+override CFLAGS += $(SANITIZER)
+override LDFLAGS += $(SANITIZER)
+endif
+
+TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
+UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*/*.c))
+LIBRARY := $(BUILD)/libblades.a
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all check parity bench fuzz lint install clean dependencies
+all: $(TOOLS:%=$(BUILD)/bin/%)
+
+# Sources named after a CPU feature are compiled for it; run-time dispatch decides whether they run.
+%_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c
+%_avx512.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+%_avx512bf16.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(LIBRARY): $(COMMON)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/bin/%: $(BUILD)/tools/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Each part adds its own targets (bench-*, parity, demo) in one file.
+include $(wildcard tests/*.mk pipelines/targets.mk)

@@ -1,0 +1,23 @@
+/* A line on standard error that says how far long work is, its rate and the time left. */
+#ifndef BLADES_CLI_PROGRESS_H
+#define BLADES_CLI_PROGRESS_H
+
+#include "cli/cli.h"
+
+typedef struct progress {
+    bool shown;
+    const char *tool, *unit; /* "images" */
+    int64_t done, total;     /* total 0: unknown */
+    double started, drawn;   /* seconds, monotonic */
+} progress;
+
+void progress_start(progress *p, const cli *c, const char *unit, int64_t total);
+/* Counts `n` more; redraws at most five times a second. `extra` (may be NULL) is shown at the end. */
+void progress_add(progress *p, int64_t n, const char *extra);
+/* Leaves the last line standing. */
+void progress_end(progress *p);
+
+/* Seconds on the monotonic clock. */
+double clock_seconds(void);
+
+#endif
