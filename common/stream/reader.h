@@ -6,10 +6,10 @@
 
 typedef struct stream_reader stream_reader;
 
-/* Opens the inputs ("-": standard input), read one after the other as if concatenated, and reads the first
-   header. `kinds`: NULL-ended list of the kinds that can be used; NULL: any. Errors: STATUS_NO_INPUT when a
-   file cannot be opened, STATUS_DATA when it is no stream of these kinds. NULL on error.
-   The reader keeps using `inputs`, which must outlive it. */
+/* Opens the inputs ("-": standard input), read one after the other as if concatenated, and reads
+   the first header. `kinds`: NULL-ended list of the kinds that can be used; NULL: any. Errors:
+   STATUS_NO_INPUT when a file cannot be opened, STATUS_DATA when it is no stream of these kinds.
+   NULL on error. The reader keeps using `inputs`, which must outlive it. */
 stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e);
 
 /* The header of the current segment (a map), valid until a record of a later segment is read. */
@@ -17,9 +17,10 @@ const msgpack_object *stream_reader_header(const stream_reader *r);
 /* Its kind, e.g. "face". All segments have the same. */
 const char *stream_reader_kind(const stream_reader *r);
 
-/* The next record, error records included: 1 with *out set (caller frees with stream_record_free), 0 at the
-   end, -1 on error. A segment that ends before its trailer, a wrong count, an unknown version, another
-   kind, and bytes that are no msgpack are STATUS_DATA with input and record number in the text. */
+/* The next record, error records included: 1 with *out set (caller frees with stream_record_free),
+   0 at the end, -1 on error. A segment that ends before its trailer, a wrong count, an unknown
+   version, another kind, and bytes that are no msgpack are STATUS_DATA with input and record number
+   in the text. */
 int stream_reader_next(stream_reader *r, stream_record **out, error *e);
 
 /* Bytes read so far and their total when all inputs are regular files (else 0): for progress. */

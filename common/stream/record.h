@@ -20,12 +20,13 @@ typedef struct stream_record {
 
 void stream_record_free(stream_record *r);
 
-/* The value of a key of a map; NULL when absent (or when `map` is NULL or no map). The first of equal
-   keys counts. */
+/* The value of a key of a map; NULL when absent (or when `map` is NULL or no map). The first of
+   equal keys counts. */
 const msgpack_object *object_get(const msgpack_object *map, const char *key);
 
-/* Typed look-ups: true and the value set when the key is there with that type, else false and the value
-   untouched. Numbers accept integers and floats and must be finite. Text may not be NUL-terminated. */
+/* Typed look-ups: true and the value set when the key is there with that type, else false and the
+   value untouched. Numbers accept integers and floats and must be finite. Text may not be
+   NUL-terminated. */
 bool object_text(const msgpack_object *map, const char *key, const char **text, size_t *length);
 bool object_number(const msgpack_object *map, const char *key, double *number);
 bool object_integer(const msgpack_object *map, const char *key, int64_t *integer);
@@ -33,7 +34,8 @@ bool object_boolean(const msgpack_object *map, const char *key, bool *boolean);
 bool object_binary(const msgpack_object *map, const char *key, const void **bytes, size_t *size);
 /* True when the key holds exactly this text. */
 bool object_text_is(const msgpack_object *map, const char *key, const char *text);
-/* A NUL-terminated copy of a text (caller frees); NULL when absent, holding NUL bytes, or out of memory. */
+/* A NUL-terminated copy of a text (caller frees); NULL when absent, holding NUL bytes, or out of
+ * memory. */
 char *object_text_copy(const msgpack_object *map, const char *key);
 
 /* ---- Building ------------------------------------------------------------------------------- */
@@ -63,20 +65,22 @@ void put_number(stream_chunk *k, const char *key, double value);
 void put_boolean(stream_chunk *k, const char *key, bool value);
 void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size);
 void put_object(stream_chunk *k, const char *key, const msgpack_object *value);
-/* A nested map: put_map_begin(k, "exif"); put_...; put_map_end(k). Key NULL: an element of an array. */
+/* A nested map: put_map_begin(k, "exif"); put_...; put_map_end(k). Key NULL: an element of an
+ * array. */
 void put_map_begin(stream_chunk *k, const char *key);
 void put_map_end(stream_chunk *k);
 /* An array of `count` elements, which the caller adds with a NULL key each. */
 void put_array(stream_chunk *k, const char *key, size_t count);
 
-/* Copies every key of `from` but "type", those in `own` (NULL-ended; may be NULL) and those --set gives
-   anew (c may be NULL: none). Then adds the --set pairs. Call it once, before record_end. */
+/* Copies every key of `from` but "type", those in `own` (NULL-ended; may be NULL) and those --set
+   gives anew (c may be NULL: none). Then adds the --set pairs. Call it once, before record_end. */
 void put_rest(stream_chunk *k, const cli *c, const msgpack_object *from, const char *const *own);
 /* Only the --set pairs: for tools whose records come from no other. */
 void put_sets(stream_chunk *k, const cli *c);
 
-/* A whole error record: {"type":"error","id","stage","reason"} and from `from` (may be NULL) every key with
-   text, number or boolean value, so that label and source survive. `stage` is the tool's name. */
+/* A whole error record: {"type":"error","id","stage","reason"} and from `from` (may be NULL) every
+   key with text, number or boolean value, so that label and source survive. `stage` is the tool's
+   name. */
 void put_error_record(stream_chunk *k, const cli *c, const char *id, const char *reason,
                       const msgpack_object *from);
 

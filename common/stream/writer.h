@@ -17,9 +17,10 @@ typedef struct stream_writer {
 /* Opens c->output for a stream of `kind`. Refuses a terminal. */
 bool stream_writer_open(stream_writer *w, cli *c, const char *kind, error *e);
 
-/* Begins a segment (ending one that is open): header_begin, put_* of what the kind's header holds beside
-   kind and provenance, header_end. `previous` is the input's header (NULL for the first tool of a chain); its
-   provenance is copied and this tool's entry appended. header_begin returns the chunk to put into. */
+/* Begins a segment (ending one that is open): header_begin, put_* of what the kind's header holds
+   beside kind and provenance, header_end. `previous` is the input's header (NULL for the first tool
+   of a chain); its provenance is copied and this tool's entry appended. header_begin returns the
+   chunk to put into. */
 stream_chunk *stream_writer_header_begin(stream_writer *w, const msgpack_object *previous);
 bool stream_writer_header_end(stream_writer *w, error *e);
 
@@ -31,23 +32,26 @@ bool stream_writer_pass(stream_writer *w, const stream_record *r, error *e);
 /* Writes the trailer and makes the file appear; with e already set, discards everything. */
 bool stream_writer_close(stream_writer *w, error *e);
 
-/* The provenance entry of a tool as a map: {"tool","version","args","seed"}; for model files too. */
+/* The provenance entry of a tool as a map: {"tool","version","args","seed"}; for model files too.
+ */
 void put_provenance(stream_chunk *k, const cli *c, const msgpack_object *previous);
 
-/* ---- The usual loop: records in, records out, in order, on -j threads ------------------------- */
+/* ---- The usual loop: records in, records out, in order, on -j threads -------------------------
+ */
 
 typedef struct stream_filter {
     const char *const *input_kinds;
     const char *output_kind;
-    /* Adds what the output header holds; may also read what the input header holds. May be NULL. */
+    /* Called once, before any record, with the first input header: adds what the output header
+       holds beside kind and provenance. May be NULL. */
     bool (*header)(void *context, const msgpack_object *input, stream_chunk *out, error *e);
-    /* Turns one record into any number of records (record_begin..record_end, put_error_record). Never sees
-       error records: those are passed on. Runs on worker threads. */
+    /* Turns one record into any number of records (record_begin..record_end, put_error_record).
+       Never sees error records: those are passed on. Runs on worker threads. */
     void (*work)(void *context, const stream_record *in, stream_chunk *out, int worker);
 } stream_filter;
 
-/* Reads c->inputs, writes c->output; mirrors the input's segments; counts errors; shows progress in
-   records. */
+/* Reads c->inputs, writes c->output as one segment whose provenance continues that of the first
+   input segment; counts errors; shows progress in records. */
 bool stream_filter_run(cli *c, const stream_filter *filter, void *context, error *e);
 
 #endif

@@ -1,0 +1,167 @@
+/* Options as tables, parsed by getopt_long. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONG_BASE = 256 }; /* getopt's value of the i-th option is LONG_BASE + i */
+
+static size_t option_total(const option_set *set)
+{
+    return set->counts[0] + set->counts[1];
+}
+
+static const cli_option *option_at(const option_set *set, size_t i)
+{
+    return i < set->counts[0] ? &set->tables[0][i] : &set->tables[1][i - set->counts[0]];
+}
+
+static bool parse_integer(const cli_option *o, const char *text, error *e)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || (double)value < o->minimum || (double)value > o->maximum)
+        return error_set(e, STATUS_USAGE, "--%s: '%s' is not a whole number from %.0f to %.0f",
+                         o->name, text, o->minimum, o->maximum);
+    *(int64_t *)o->value = value;
+    return true;
+}
+
+static bool parse_number(const cli_option *o, const char *text, error *e)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value) || value < o->minimum || value > o->maximum)
+        return error_set(e, STATUS_USAGE, "--%s: '%s' is not a number from %g to %g", o->name, text,
+                         o->minimum, o->maximum);
+    *(double *)o->value = value;
+    return true;
+}
+
+static bool parse_choice(const cli_option *o, const char *text, error *e)
+{
+    char known[300] = "";
+    for (int i = 0; o->choices[i]; i++) {
+        if (strcmp(o->choices[i], text) == 0) {
+            *(int *)o->value = i;
+            return true;
+        }
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", o->choices[i]);
+    }
+    return error_set(e, STATUS_USAGE, "--%s: '%s' is none of %s", o->name, text, known);
+}
+
+static bool parse_value(const cli_option *o, const char *text, error *e)
+{
+    switch (o->kind) {
+    case CLI_FLAG:
+        *(bool *)o->value = true;
+        return true;
+    case CLI_INTEGER:
+        return parse_integer(o, text, e);
+    case CLI_NUMBER:
+        return parse_number(o, text, e);
+    case CLI_STRING:
+        *(const char **)o->value = text;
+        return true;
+    case CLI_CHOICE:
+        return parse_choice(o, text, e);
+    case CLI_LIST:
+        return cli_strings_add(o->value, text, e);
+    }
+    return false;
+}
+
+/* The option a getopt value stands for. */
+static const cli_option *find_option(const option_set *set, int value)
+{
+    if (value >= LONG_BASE) return option_at(set, (size_t)(value - LONG_BASE));
+    for (size_t i = 0; i < option_total(set); i++)
+        if (option_at(set, i)->letter == value) return option_at(set, i);
+    return NULL;
+}
+
+static bool report_unknown(int value, char **argv, error *e)
+{
+    const char *argument = argv[optind - 1];
+    bool missing = value == ':';
+    if (optopt && optopt < LONG_BASE)
+        return error_set(e, STATUS_USAGE,
+                         missing ? "option -%c needs a value" : "unknown option -%c", optopt);
+    return error_set(e, STATUS_USAGE,
+                     missing  ? "option %s needs a value"
+                     : optopt ? "option %s takes no value"
+                              : "unknown or ambiguous option %s",
+                     argument);
+}
+
+static bool record_given(const cli_option *o, const char *text, cli_strings *given, error *e)
+{
+    if (o->unrecorded) return true;
+    return cli_strings_add(given, o->name, e) &&
+           (o->kind == CLI_FLAG || cli_strings_add(given, text, e));
+}
+
+static void fill_getopt(const option_set *set, struct option *longs, char *shorts)
+{
+    *shorts++ = ':';
+    for (size_t i = 0; i < option_total(set); i++) {
+        const cli_option *o = option_at(set, i);
+        int has_value = o->kind != CLI_FLAG;
+        longs[i] =
+            (struct option){.name = o->name, .has_arg = has_value, .val = LONG_BASE + (int)i};
+        if (o->letter) *shorts++ = o->letter;
+        if (o->letter && has_value) *shorts++ = ':';
+    }
+    *shorts = 0;
+}
+
+static bool parse_all(const option_set *set, const struct option *longs, const char *shorts,
+                      int argc, char **argv, cli_strings *given, error *e)
+{
+    int value;
+    optind = 1;
+    opterr = 0;
+    while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (value == '?' || value == ':') return report_unknown(value, argv, e);
+        const cli_option *o = find_option(set, value);
+        if (!parse_value(o, optarg, e) || !record_given(o, optarg, given, e)) return false;
+    }
+    return true;
+}
+
+bool options_parse(const option_set *set, int argc, char **argv, cli_strings *operands,
+                   cli_strings *given, error *e)
+{
+    size_t total = option_total(set);
+    struct option *longs = memory_zeroed(total + 1, sizeof *longs, e);
+    char *shorts = memory_zeroed(2 * total + 2, 1, e);
+    bool done = longs && shorts;
+    if (done) {
+        fill_getopt(set, longs, shorts);
+        done = parse_all(set, longs, shorts, argc, argv, given, e);
+    }
+    for (int i = optind; done && i < argc; i++) done = cli_strings_add(operands, argv[i], e);
+    free(longs);
+    free(shorts);
+    return done;
+}
+
+void options_print(const cli_option *options, size_t count, FILE *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        const cli_option *o = &options[i];
+        char left[80], letter[8] = "    ";
+        const char *argument = o->argument ? o->argument : "VALUE";
+        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->kind == CLI_FLAG ? "" : "=",
+                 o->kind == CLI_FLAG ? "" : argument);
+        fprintf(to, "  %-*s %s\n", strlen(left) > 29 ? 0 : 29, left, o->help);
+    }
+}

@@ -1,0 +1,76 @@
+/* Keyed random numbers. */
+#include "cli/random.h"
+
+#include <math.h>
+
+static uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+random_state random_keyed(uint64_t seed, const char *name, uint64_t index)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+        hash = (hash ^ *p) * 0x100000001b3u;
+    uint64_t state = seed;
+    state = splitmix64(&state) ^ hash;
+    state = splitmix64(&state) ^ index;
+    random_state r;
+    for (int i = 0; i < 4; i++) r.word[i] = splitmix64(&state);
+    return r;
+}
+
+static uint64_t rotate_left(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
+
+uint64_t random_bits(random_state *r)
+{
+    uint64_t *s = r->word, result = rotate_left(s[1] * 5, 7) * 9, t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate_left(s[3], 45);
+    return result;
+}
+
+double random_uniform(random_state *r)
+{
+    return (double)(random_bits(r) >> 11) * 0x1p-53;
+}
+
+uint64_t random_below(random_state *r, uint64_t limit)
+{
+    uint64_t threshold = -limit % limit, bits; /* 2^64 mod limit */
+    do bits = random_bits(r);
+    while (bits < threshold);
+    return bits % limit;
+}
+
+double random_normal(random_state *r)
+{
+    double u, v, s;
+    do {
+        u = 2 * random_uniform(r) - 1;
+        v = 2 * random_uniform(r) - 1;
+        s = u * u + v * v;
+    } while (s >= 1 || s == 0);
+    return u * sqrt(-2 * log(s) / s);
+}
+
+void random_shuffle(random_state *r, uint32_t *items, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t j = random_below(r, i);
+        uint32_t swapped = items[i - 1];
+        items[i - 1] = items[j];
+        items[j] = swapped;
+    }
+}

@@ -1,0 +1,356 @@
+/* Reading streams. */
+#include "stream/reader.h"
+#include "stream/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 1 << 16 };
+
+struct stream_reader {
+    const cli_strings *inputs;
+    size_t input; /* index of the one being read */
+    int descriptor;
+    unsigned char *bytes; /* bytes[begin..end) are read and not used yet */
+    size_t begin, end, capacity;
+    bool at_end; /* of the current input */
+    bool in_segment;
+    bool counted; /* a segment of the current input was read */
+    stream_record *header;
+    char *kind;
+    int64_t records, errors; /* of the segment, as met */
+    int64_t number, segment; /* of the stream */
+    int64_t done, total;     /* bytes */
+};
+
+/* ---- Bytes --------------------------------------------------------------------------------------
+ */
+
+static const char *input_name(const stream_reader *r)
+{
+    size_t i = r->input < r->inputs->count ? r->input : r->inputs->count - 1;
+    return strcmp(r->inputs->item[i], "-") == 0 ? "standard input" : r->inputs->item[i];
+}
+
+static bool open_input(stream_reader *r, error *e)
+{
+    const char *path = r->inputs->item[r->input];
+    r->at_end = r->counted = false;
+    if (strcmp(path, "-") == 0) {
+        r->descriptor = STDIN_FILENO;
+        return true;
+    }
+    r->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    return r->descriptor >= 0 || error_set(e, STATUS_NO_INPUT, "%s: ", path);
+}
+
+static void close_input(stream_reader *r)
+{
+    if (r->descriptor > STDIN_FILENO) close(r->descriptor);
+    r->descriptor = -1;
+}
+
+/* Reads more of the current input; memory grows only as bytes arrive. */
+static bool fill_bytes(stream_reader *r, error *e)
+{
+    if (r->begin > 0 && r->end == r->capacity) {
+        memmove(r->bytes, r->bytes + r->begin, r->end - r->begin);
+        r->end -= r->begin;
+        r->begin = 0;
+    }
+    if (r->end == r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : READ_SIZE;
+        unsigned char *bytes = memory_resize(r->bytes, capacity, 1, e);
+        if (!bytes) return false;
+        r->bytes = bytes;
+        r->capacity = capacity;
+    }
+    ssize_t got;
+    do got = read(r->descriptor, r->bytes + r->end, r->capacity - r->end);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return error_set(e, STATUS_IO, "%s: ", input_name(r));
+    r->at_end = got == 0;
+    r->end += (size_t)got;
+    r->done += got;
+    return true;
+}
+
+/* ---- Values -------------------------------------------------------------------------------------
+ */
+
+typedef struct owned_value {
+    msgpack_unpacked unpacked;
+    unsigned char *bytes;
+    char *id;
+} owned_value;
+
+void stream_record_free(stream_record *record)
+{
+    if (!record) return;
+    owned_value *value = record->owned;
+    if (value) {
+        msgpack_unpacked_destroy(&value->unpacked);
+        free(value->bytes);
+        free(value->id);
+        free(value);
+    }
+    free(record);
+}
+
+static bool data_error(const stream_reader *r, error *e, const char *what)
+{
+    return error_set(e, STATUS_DATA, "%s: record %" PRId64 ": %s", input_name(r), r->number + 1,
+                     what);
+}
+
+/* Finds the end of the next value: 1, 0 at a clean end of the input, -1 on error. */
+static int find_value(stream_reader *r, size_t *size, error *e)
+{
+    stream_scan scan = {0};
+    for (;;) {
+        switch (stream_scan_value(&scan, r->bytes + r->begin, r->end - r->begin)) {
+        case SCAN_DONE:
+            *size = scan.position;
+            return 1;
+        case SCAN_INVALID:
+            data_error(r, e, "not msgpack");
+            return -1;
+        case SCAN_LIMIT:
+            data_error(r, e, "too large or too deeply nested");
+            return -1;
+        case SCAN_MORE:
+            break;
+        }
+        if (r->at_end) {
+            if (r->begin == r->end) return 0;
+            data_error(r, e, "the input ends in the middle of it (truncated?)");
+            return -1;
+        }
+        if (!fill_bytes(r, e)) return -1;
+    }
+}
+
+static bool keys_are_text(const msgpack_object *map)
+{
+    if (map->type != MSGPACK_OBJECT_MAP) return false;
+    for (uint32_t i = 0; i < map->via.map.size; i++)
+        if (map->via.map.ptr[i].key.type != MSGPACK_OBJECT_STR) return false;
+    return true;
+}
+
+/* Takes `size` bytes out of the buffer as a record of its own. */
+static stream_record *take_value(stream_reader *r, size_t size, error *e)
+{
+    stream_record *record = memory_zeroed(1, sizeof *record, e);
+    owned_value *value = memory_zeroed(1, sizeof *value, e);
+    if (record) record->owned = value;
+    if (!record || !value || !(value->bytes = memory_allocate(size, 1, e))) {
+        if (!record) free(value);
+        goto fail;
+    }
+    memcpy(value->bytes, r->bytes + r->begin, size);
+    r->begin += size;
+    if (r->begin == r->end) r->begin = r->end = 0;
+    msgpack_unpacked_init(&value->unpacked);
+    size_t offset = 0;
+    msgpack_unpack_return result =
+        msgpack_unpack_next(&value->unpacked, (const char *)value->bytes, size, &offset);
+    if (result != MSGPACK_UNPACK_SUCCESS || !keys_are_text(&value->unpacked.data)) {
+        data_error(r, e, "not a msgpack map with text keys");
+        goto fail;
+    }
+    record->object = value->unpacked.data;
+    value->id = object_text_copy(&record->object, "id");
+    record->id = value->id ? value->id : "";
+    record->number = r->number + 1;
+    record->segment = r->segment - 1;
+    return record;
+fail:
+    stream_record_free(record);
+    return NULL;
+}
+
+/* ---- Segments -----------------------------------------------------------------------------------
+ */
+
+static bool check_header(stream_reader *r, const stream_record *header, error *e)
+{
+    int64_t version = 0;
+    if (!object_text_is(&header->object, "type", "header"))
+        return data_error(r, e, "a stream must begin with a header");
+    if (!object_integer(&header->object, "blades", &version) || version != 1)
+        return error_set(e, STATUS_DATA,
+                         "%s: record %" PRId64 ": stream version %" PRId64
+                         " is unknown; this is version 1",
+                         input_name(r), r->number + 1, version);
+    char *kind = object_text_copy(&header->object, "kind");
+    if (!kind) return data_error(r, e, "the header names no kind");
+    bool same = !r->kind || strcmp(kind, r->kind) == 0;
+    if (!same)
+        error_set(e, STATUS_DATA,
+                  "%s: record %" PRId64 ": a '%.40s' stream follows a '%.40s' stream",
+                  input_name(r), r->number + 1, kind, r->kind);
+    if (r->kind)
+        free(kind);
+    else
+        r->kind = kind;
+    return same;
+}
+
+/* Begins the next segment: 1, 0 after the last one, -1 on error. */
+static int begin_segment(stream_reader *r, error *e)
+{
+    size_t size = 0;
+    int found;
+    while ((found = find_value(r, &size, e)) == 0) {
+        if (!r->counted) {
+            error_set(e, STATUS_DATA,
+                      "%s: record %" PRId64 ": the input is empty, a header is missing",
+                      input_name(r), r->number + 1);
+            return -1;
+        }
+        close_input(r);
+        if (++r->input == r->inputs->count) return 0;
+        if (!open_input(r, e)) return -1;
+    }
+    if (found < 0) return -1;
+    stream_record *header = take_value(r, size, e);
+    if (!header || !check_header(r, header, e)) {
+        stream_record_free(header);
+        return -1;
+    }
+    stream_record_free(r->header);
+    r->header = header;
+    r->in_segment = r->counted = true;
+    r->records = r->errors = 0;
+    r->segment++;
+    return 1;
+}
+
+static bool check_trailer(stream_reader *r, const stream_record *trailer, error *e)
+{
+    int64_t records = -1, errors = -1;
+    object_integer(&trailer->object, "records", &records);
+    object_integer(&trailer->object, "errors", &errors);
+    if (records == r->records && errors == r->errors) return true;
+    return error_set(e, STATUS_DATA,
+                     "%s: record %" PRId64 ": the trailer counts %" PRId64 " records and %" PRId64
+                     " errors, but %" PRId64 " and %" PRId64 " came",
+                     input_name(r), r->number + 1, records, errors, r->records, r->errors);
+}
+
+/* The next record of the open segment: 1, 0 at its trailer, -1 on error. */
+static int read_record(stream_reader *r, stream_record **out, error *e)
+{
+    size_t size = 0;
+    int found = find_value(r, &size, e);
+    if (found == 0) data_error(r, e, "the input ends before the trailer (truncated?)");
+    if (found <= 0) return -1;
+    stream_record *record = take_value(r, size, e);
+    if (!record) return -1;
+    record->is_error = object_text_is(&record->object, "type", "error");
+    if (record->is_error || object_text_is(&record->object, "type", r->kind)) {
+        r->number++;
+        record->is_error ? r->errors++ : r->records++;
+        *out = record;
+        return 1;
+    }
+    bool trailer = object_text_is(&record->object, "type", "trailer");
+    bool good = trailer ? check_trailer(r, record, e)
+                        : data_error(r, e, "a record of another type than the stream's kind");
+    stream_record_free(record);
+    r->in_segment = false;
+    return good ? 0 : -1;
+}
+
+/* ---- Public -------------------------------------------------------------------------------------
+ */
+
+static bool kind_is_usable(const stream_reader *r, const char *const *kinds, error *e)
+{
+    char wanted[200] = "";
+    for (int i = 0; kinds && kinds[i]; i++) {
+        if (strcmp(kinds[i], r->kind) == 0) return true;
+        size_t used = strlen(wanted);
+        snprintf(wanted + used, sizeof wanted - used, "%s'%s'", i ? " or " : "", kinds[i]);
+    }
+    if (!kinds) return true;
+    return error_set(e, STATUS_DATA, "%s: record 1: a '%.40s' stream, but %s is needed",
+                     input_name(r), r->kind, wanted);
+}
+
+static void find_total(stream_reader *r)
+{
+    for (size_t i = 0; i < r->inputs->count; i++) {
+        struct stat status;
+        const char *path = r->inputs->item[i];
+        int found = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
+        if (found != 0 || !S_ISREG(status.st_mode)) {
+            r->total = 0;
+            return;
+        }
+        r->total += status.st_size;
+    }
+}
+
+stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e)
+{
+    stream_reader *r = memory_zeroed(1, sizeof *r, e);
+    if (!r) return NULL;
+    r->inputs = inputs;
+    r->descriptor = -1;
+    find_total(r);
+    if (open_input(r, e) && begin_segment(r, e) > 0 && kind_is_usable(r, kinds, e)) return r;
+    stream_reader_close(r);
+    return NULL;
+}
+
+const msgpack_object *stream_reader_header(const stream_reader *r)
+{
+    return &r->header->object;
+}
+
+const char *stream_reader_kind(const stream_reader *r)
+{
+    return r->kind;
+}
+
+int stream_reader_next(stream_reader *r, stream_record **out, error *e)
+{
+    for (;;) {
+        if (!r->in_segment) {
+            if (r->input == r->inputs->count) return 0;
+            int begun = begin_segment(r, e);
+            if (begun <= 0) return begun;
+        }
+        int read = read_record(r, out, e);
+        if (read != 0) return read;
+    }
+}
+
+void stream_reader_position(const stream_reader *r, int64_t *done, int64_t *total)
+{
+    *done = r->done;
+    *total = r->total;
+}
+
+void stream_reader_close(stream_reader *r)
+{
+    if (!r) return;
+    close_input(r);
+    stream_record_free(r->header);
+    free(r->kind);
+    free(r->bytes);
+    free(r);
+}
+
+bool stream_looks_like(const unsigned char *head, size_t size)
+{
+    return size > 0 && ((head[0] & 0xf0) == 0x80 || head[0] == 0xde || head[0] == 0xdf);
+}
