@@ -12,7 +12,7 @@ PREFIX ?= /usr/local
 
 PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas msgpack jansson zlib
 PKG_CONFIG ?= pkg-config
-ifeq ($(filter clean dependencies install-dependencies,$(MAKECMDGOALS)),)
+ifeq ($(filter clean dependencies-%,$(MAKECMDGOALS)),)
 DEPENDENCY_CHECK := $(shell pipelines/dependencies build >&2 || echo failed)
 ifneq ($(DEPENDENCY_CHECK),)
 $(error dependencies are missing)
@@ -39,7 +39,7 @@ LIBRARY := $(BUILD)/libblades.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check parity bench fuzz lint install clean dependencies
+.PHONY: all check parity bench fuzz lint install clean
 all: $(TOOLS:%=$(BUILD)/bin/%)
 
 # Sources named after a CPU feature are compiled for it; run-time dispatch decides whether they run.
@@ -60,9 +60,28 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# ---- Tests ---------------------------------------------------------------------------------------
+# tests/*.mk add scripts that print TAP to PARITY and FUZZ, and bench-* targets.
+PARITY :=
+FUZZ :=
+BENCHMARKS :=
+TEST ?= $(UNITS:%=$(BUILD)/unit/%) $(sort $(wildcard tests/*.bats))
+
+check: dependencies-check all $(UNITS:%=$(BUILD)/unit/%)
+	tests/run $(BUILD) $(TEST)
+parity: dependencies-parity all
+	tests/run $(BUILD) $(sort $(PARITY))
+bench: $(sort $(BENCHMARKS))
+dependencies-%:
+	@pipelines/dependencies $*
+lint:
+	clang-format --dry-run --Werror $(wildcard tools/*.c common/*/*.[ch] tests/unit/*.[ch])
+	shellcheck $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
+	mandoc -T lint -W warning man/*.[157] >&2
+	cppcheck --quiet --inline-suppr --error-exitcode=1 --std=c11 -Icommon tools common
+
 clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-# Each part adds its own targets (bench-*, parity, demo) in one file.
 include $(wildcard tests/*.mk pipelines/targets.mk)

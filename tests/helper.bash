@@ -1,0 +1,23 @@
+# Loaded by every bats file: the tools on PATH (tests/run puts the build there), data when it is present.
+: "${BLADES_BUILD:=$BATS_TEST_DIRNAME/../build}"
+export BLADES_BUILD PATH="$BLADES_BUILD/bin:$PATH"
+BLADES_ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+BLADES_DATA=${BLADES_DATA-$BLADES_ROOT/../shared/data}
+[ -d "$BLADES_DATA" ] || BLADES_DATA=
+export BLADES_ROOT BLADES_DATA OPENBLAS_NUM_THREADS=1
+
+need_data() { # FOLDER...: skips the test where the shared data is missing
+  [ -n "$BLADES_DATA" ] || skip "no folder with real photographs here"
+  local folder
+  for folder; do [ -e "$BLADES_DATA/$folder" ] || skip "no $folder among the real photographs"; done
+}
+
+# Status, and no message but those of the tool itself.
+assert_status() { # EXPECTED
+  [ "$status" = "$1" ] || { echo "status $status, expected $1; output: $output" >&2; return 1; }
+}
+
+tools() { # names of all tools
+  local source
+  for source in "$BLADES_ROOT"/tools/*.c; do basename "$source" .c; done
+}
