@@ -1,0 +1,194 @@
+/* common/stream: building records, and the scanner against msgpack-c on everything that msgpack can
+ * hold. */
+#include "unit.h"
+
+#include "cli/random.h"
+#include "stream/record.h"
+#include "stream/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void records_read_back_as_built(void **state)
+{
+    cli_tool tool = {.name = "test"};
+    cli c = {.tool = &tool};
+    error e = {0};
+    cli_strings_add(&c.sets, "label", &e);
+    cli_strings_add(&c.sets, "generated", &e);
+    stream_chunk k = {0};
+    record_begin(&k, "face");
+    put_text(&k, "id", "a#0");
+    put_number(&k, "iso", 100.5);
+    put_integer(&k, "n", -3);
+    put_boolean(&k, "b", true);
+    put_binary(&k, "pixels", "xyz", 3);
+    put_map_begin(&k, "exif");
+    put_text(&k, "make", "Canon");
+    put_map_end(&k);
+    put_array(&k, "regions", 2);
+    put_text(&k, NULL, "mouth");
+    put_text(&k, NULL, "eye");
+    put_text(&k, "label", "photographic");
+    record_end(&k);
+    assert_false(k.failed);
+    assert_int_equal(k.records, 1);
+
+    msgpack_unpacked read;
+    msgpack_unpacked_init(&read);
+    size_t offset = 0;
+    assert_int_equal(msgpack_unpack_next(&read, k.bytes.data, k.bytes.size, &offset),
+                     MSGPACK_UNPACK_SUCCESS);
+    assert_int_equal(offset, k.bytes.size);
+    double number = 0;
+    int64_t integer = 0;
+    bool boolean = false;
+    const void *bytes;
+    size_t size;
+    assert_true(object_number(&read.data, "iso", &number) && number == 100.5);
+    assert_true(object_integer(&read.data, "n", &integer) && integer == -3);
+    assert_true(object_boolean(&read.data, "b", &boolean) && boolean);
+    assert_true(object_binary(&read.data, "pixels", &bytes, &size) && size == 3 &&
+                !memcmp(bytes, "xyz", 3));
+    assert_true(object_text_is(object_get(&read.data, "exif"), "make", "Canon"));
+    assert_false(object_number(&read.data, "id", &number));
+    assert_null(object_get(&read.data, "none"));
+
+    stream_chunk copy = {0};
+    record_begin(&copy, "embedding");
+    const char *const own[] = {"pixels", "exif", NULL};
+    put_rest(&copy, &c, &read.data, own);
+    record_end(&copy);
+    put_error_record(&copy, &c, "a#0", "why", &read.data);
+    assert_int_equal(copy.records, 1);
+    assert_int_equal(copy.errors, 1);
+    msgpack_unpacked passed;
+    msgpack_unpacked_init(&passed);
+    offset = 0;
+    msgpack_unpack_next(&passed, copy.bytes.data, copy.bytes.size, &offset);
+    assert_true(object_text_is(&passed.data, "type", "embedding"));
+    assert_true(object_text_is(&passed.data, "id", "a#0"));
+    assert_true(object_text_is(&passed.data, "label", "generated"));
+    assert_null(object_get(&passed.data, "pixels"));
+    assert_non_null(object_get(&passed.data, "regions"));
+    msgpack_unpack_next(&passed, copy.bytes.data, copy.bytes.size, &offset);
+    assert_true(object_text_is(&passed.data, "stage", "test"));
+    assert_true(object_text_is(&passed.data, "label", "generated"));
+    assert_null(object_get(&passed.data, "pixels"));
+    assert_null(object_get(&passed.data, "regions"));
+    msgpack_unpacked_destroy(&passed);
+    msgpack_unpacked_destroy(&read);
+    stream_chunk_free(&k);
+    stream_chunk_free(&copy);
+    cli_strings_free(&c.sets);
+}
+
+static void nesting_beyond_the_builder_fails_safely(void **state)
+{
+    stream_chunk k = {0};
+    record_begin(&k, "x");
+    for (int i = 0; i < 20; i++) put_map_begin(&k, "m");
+    for (int i = 0; i < 20; i++) put_map_end(&k);
+    record_end(&k);
+    assert_true(k.failed);
+    stream_chunk_free(&k);
+}
+
+/* A random msgpack value of any form. */
+static void put_random(msgpack_packer *p, random_state *r, int depth)
+{
+    static const char text[70000];
+    static const size_t sizes[] = {0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536};
+    size_t size = sizes[random_below(r, 10)];
+    switch (random_below(r, depth > 3 ? 8 : 10)) {
+    case 0:
+        msgpack_pack_nil(p);
+        break;
+    case 1:
+        msgpack_pack_true(p);
+        break;
+    case 2:
+        msgpack_pack_int64(p, (int64_t)random_bits(r) >> random_below(r, 64));
+        break;
+    case 3:
+        msgpack_pack_uint64(p, random_bits(r) >> random_below(r, 64));
+        break;
+    case 4:
+        msgpack_pack_double(p, 1.5);
+        break;
+    case 5:
+        msgpack_pack_bin(p, size);
+        msgpack_pack_bin_body(p, text, size);
+        break;
+    case 6:
+        msgpack_pack_str(p, size);
+        msgpack_pack_str_body(p, text, size);
+        break;
+    case 7:
+        msgpack_pack_ext(p, size % 300, 1);
+        msgpack_pack_ext_body(p, text, size % 300);
+        break;
+    case 8:
+        msgpack_pack_array(p, size = random_below(r, 20));
+        for (size_t i = 0; i < size; i++) put_random(p, r, depth + 1);
+        break;
+    default:
+        msgpack_pack_map(p, size = random_below(r, 20));
+        for (size_t i = 0; i < 2 * size; i++) put_random(p, r, depth + 1);
+    }
+}
+
+static void scanner_agrees_with_msgpack(void **state)
+{
+    for (uint64_t round = 0; round < 300; round++) {
+        random_state r = random_keyed(5, "scan", round);
+        msgpack_sbuffer b;
+        msgpack_packer p;
+        msgpack_sbuffer_init(&b);
+        msgpack_packer_init(&p, &b, msgpack_sbuffer_write);
+        put_random(&p, &r, 0);
+        size_t whole = b.size;
+        msgpack_pack_nil(&p); /* something after it */
+        stream_scan once = {0}, resumed = {0};
+        assert_int_equal(stream_scan_value(&once, (unsigned char *)b.data, b.size), SCAN_DONE);
+        assert_int_equal(once.position, whole);
+        for (size_t given = 0; given < whole; given += 1 + random_below(&r, 1 + whole / 50))
+            assert_int_equal(stream_scan_value(&resumed, (unsigned char *)b.data, given),
+                             SCAN_MORE);
+        assert_int_equal(stream_scan_value(&resumed, (unsigned char *)b.data, b.size), SCAN_DONE);
+        assert_int_equal(resumed.position, whole);
+        msgpack_sbuffer_destroy(&b);
+    }
+}
+
+static void scanner_refuses_what_is_too_much(void **state)
+{
+    unsigned char deep[100], never[] = {0xc1}, large[] = {0xc6, 0xff, 0xff, 0xff, 0xff},
+                             many[] = {0xdd, 0x7f, 0xff, 0xff, 0xff},
+                             map[] = {0xdf, 0xff, 0xff, 0xff, 0xff};
+    memset(deep, 0x91, sizeof deep);
+    const struct {
+        const unsigned char *bytes;
+        size_t size;
+        scan_result result;
+    } cases[] = {{deep, sizeof deep, SCAN_LIMIT},
+                 {never, sizeof never, SCAN_INVALID},
+                 {large, sizeof large, SCAN_LIMIT},
+                 {many, sizeof many, SCAN_LIMIT},
+                 {map, sizeof map, SCAN_LIMIT}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stream_scan s = {0};
+        assert_int_equal(stream_scan_value(&s, cases[i].bytes, cases[i].size), cases[i].result);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_read_back_as_built),
+        cmocka_unit_test(nesting_beyond_the_builder_fails_safely),
+        cmocka_unit_test(scanner_agrees_with_msgpack),
+        cmocka_unit_test(scanner_refuses_what_is_too_much),
+    };
+    return RUN_TESTS(tests);
+}
