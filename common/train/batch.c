@@ -1,0 +1,200 @@
+/* Batch records into checked arrays. */
+#include "train/batch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IMAGES_LIMIT = 1 << 20, SIZE_LIMIT = 4096 };
+
+/* ---- The header -------------------------------------------------------------------------------
+ */
+
+static bool read_count(const msgpack_object *map, const char *key, int64_t limit, int64_t *count,
+                       error *e)
+{
+    int64_t value;
+    if (!object_integer(map, key, &value)) return true;
+    if (value < 0 || value > limit)
+        return error_set(e, STATUS_DATA, "the header's %s is %lld, not 0 to %lld", key,
+                         (long long)value, (long long)limit);
+    *count = value;
+    return true;
+}
+
+/* An array of three numbers. */
+static bool read_channels(const msgpack_object *map, const char *key, double minimum, float out[3],
+                          error *e)
+{
+    const msgpack_object *list = object_get(map, key);
+    if (!list) return true;
+    if (list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size != 3)
+        return error_set(e, STATUS_DATA, "the header's %s is no array of 3 numbers", key);
+    for (int i = 0; i < 3; i++) {
+        const msgpack_object *item = &list->via.array.ptr[i];
+        bool real = item->type == MSGPACK_OBJECT_FLOAT32 || item->type == MSGPACK_OBJECT_FLOAT64;
+        double value = real                                            ? item->via.f64
+                       : item->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? (double)item->via.u64
+                                                                       : NAN;
+        if (!(value >= minimum && value <= 1e6))
+            return error_set(e, STATUS_DATA, "the header's %s is no array of 3 numbers from %g",
+                             key, minimum);
+        out[i] = (float)value;
+    }
+    return true;
+}
+
+bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
+{
+    const msgpack_object *preprocessing = object_get(header, "preprocessing");
+    char *resampling = object_text_copy(preprocessing, "resampling");
+    if (resampling) snprintf(h->resampling, sizeof h->resampling, "%s", resampling);
+    free(resampling);
+    object_number(preprocessing, "scale", &h->scale);
+    return read_count(header, "batch", IMAGES_LIMIT, &h->batch, e) &&
+           read_count(header, "steps", INT64_MAX, &h->steps, e) &&
+           read_count(header, "epochs", INT64_MAX, &h->epochs, e) &&
+           read_count(preprocessing, "size", SIZE_LIMIT, &h->size, e) &&
+           read_channels(preprocessing, "mean", 0, h->mean, e) &&
+           read_channels(preprocessing, "std", 1e-6, h->std, e);
+}
+
+/* ---- Labels -----------------------------------------------------------------------------------
+ */
+
+static size_t label_size(const task *t)
+{
+    return t->kind == TASK_FINE ? t->class_count : 4; /* bytes a sample */
+}
+
+static bool check_classes(const task *t, const int32_t *labels, int n, error *e)
+{
+    for (int i = 0; i < n; i++)
+        if (labels[i] < -1 || labels[i] >= (int32_t)t->class_count)
+            return error_set(e, STATUS_DATA, "task '%s': label %d is no class 0 to %zu, nor -1",
+                             t->name, (int)labels[i], t->class_count - 1);
+    return true;
+}
+
+static bool check_values(const task *t, const float *labels, int n, error *e)
+{
+    for (int i = 0; i < n; i++)
+        if (isinf(labels[i]))
+            return error_set(e, STATUS_DATA, "task '%s': a value is infinite", t->name);
+    return true;
+}
+
+static bool check_regions(const task *t, const uint8_t *labels, int n, error *e)
+{
+    for (size_t i = 0; i < (size_t)n * t->class_count; i++)
+        if (labels[i] > 1 && labels[i] != 255)
+            return error_set(e, STATUS_DATA, "task '%s': region label %d is none of 0, 1, 255",
+                             t->name, labels[i]);
+    return true;
+}
+
+static bool check_labels(const task *t, batch_labels labels, int n, error *e)
+{
+    switch (t->kind) {
+    case TASK_ORDINAL:
+        return check_values(t, labels.values, n, e);
+    case TASK_FINE:
+        return check_regions(t, labels.regions, n, e);
+    case TASK_CATEGORICAL:
+    case TASK_COARSE:
+        break;
+    }
+    return check_classes(t, labels.classes, n, e);
+}
+
+/* Copies the labels of all tasks, each at a multiple of 8 bytes. */
+static bool take_labels(batch *b, const task_list *tasks, bool training, error *e)
+{
+    const msgpack_object *map = object_get(&b->record->object, "labels");
+    size_t n = (size_t)b->count, room = 0;
+    for (size_t t = 0; t < tasks->count; t++) room += (n * label_size(&tasks->task[t]) + 7) / 8 * 8;
+    b->labels = memory_zeroed(tasks->count, sizeof *b->labels, e);
+    char *at = b->owned = memory_allocate(room, 1, e);
+    if (!b->labels || !at) return false;
+    for (size_t t = 0; t < tasks->count; t++) {
+        const task *named = &tasks->task[t];
+        const void *bytes;
+        size_t size;
+        if (!object_binary(map, named->name, &bytes, &size)) {
+            if (training)
+                return error_set(e, STATUS_DATA, "no labels for the task '%s'", named->name);
+            continue;
+        }
+        if (size != n * label_size(named))
+            return error_set(e, STATUS_DATA,
+                             "task '%s': %zu bytes of labels, but %zu images need %zu", named->name,
+                             size, n, n * label_size(named));
+        memcpy(at, bytes, size);
+        b->labels[t].any = at;
+        if (!check_labels(named, b->labels[t], b->count, e)) return false;
+        at += (size + 7) / 8 * 8;
+    }
+    return true;
+}
+
+/* ---- Batches ----------------------------------------------------------------------------------
+ */
+
+static bool take_pixels(batch *b, error *e)
+{
+    const msgpack_object *map = &b->record->object;
+    int64_t n = 0, height = 0, width = 0;
+    const void *bytes;
+    size_t size;
+    if (!object_integer(map, "n", &n) || n < 1 || n > IMAGES_LIMIT)
+        return error_set(e, STATUS_DATA, "n, the number of images, is missing or not 1 to %d",
+                         IMAGES_LIMIT);
+    if (!object_integer(map, "height", &height) || !object_integer(map, "width", &width) ||
+        height != width || height < 1 || height > SIZE_LIMIT)
+        return error_set(e, STATUS_DATA, "height and width must be equal and 1 to %d", SIZE_LIMIT);
+    if (!object_binary(map, "pixels", &bytes, &size) || size != (size_t)(n * height * width * 3))
+        return error_set(e, STATUS_DATA, "pixels are not n * height * width * 3 bytes");
+    b->count = (int)n;
+    b->size = (int)height;
+    b->pixels = bytes;
+    b->step = -1;
+    object_integer(map, "step", &b->step);
+    object_integer(map, "epoch", &b->epoch);
+    if (b->step < -1 || b->epoch < 0) return error_set(e, STATUS_DATA, "step or epoch is negative");
+    return true;
+}
+
+batch *batch_parse(stream_record *record, const task_list *tasks, bool training, error *e)
+{
+    batch *b = memory_zeroed(1, sizeof *b, e);
+    if (!b) {
+        stream_record_free(record);
+        return NULL;
+    }
+    b->record = record;
+    if (take_pixels(b, e) && take_labels(b, tasks, training, e)) return b;
+    error_context(e, "record %lld", (long long)record->number);
+    batch_free(b);
+    return NULL;
+}
+
+void batch_free(batch *b)
+{
+    if (!b) return;
+    stream_record_free(b->record);
+    free(b->labels);
+    free(b->owned);
+    free(b);
+}
+
+bool batch_is_training(const stream_record *record)
+{
+    return object_text_is(&record->object, "split", "train");
+}
+
+void batch_pair_free(batch_pair *pair)
+{
+    batch_free(pair->train);
+    batch_free(pair->validation);
+    *pair = (batch_pair){0};
+}

@@ -1,0 +1,67 @@
+/* The batches of a stream as training uses them: pairs of a training and a validation batch,
+   checked against the tasks of the header. A thread of its own reads ahead by one pair, so that the
+   tool can be interrupted while its input stalls. */
+#ifndef BLADES_TRAIN_BATCH_H
+#define BLADES_TRAIN_BATCH_H
+
+#include "face/task.h"
+#include "stream/reader.h"
+
+/* The labels of one task: one of the three, as the task's kind says. */
+typedef union batch_labels {
+    const void *any;        /* NULL: the batch says nothing of this task */
+    const int32_t *classes; /* (n): categorical, coarse; -1 missing */
+    const float *values;    /* (n): ordinal; NaN missing */
+    const uint8_t *regions; /* (n, classes): fine; 255 missing */
+} batch_labels;
+
+typedef struct batch {
+    int count;             /* n images */
+    int size;              /* height and width */
+    int64_t step, epoch;   /* as the stream numbers them; step -1: not numbered */
+    const uint8_t *pixels; /* (n, size, size, 3), within the record */
+    batch_labels *labels;  /* one a task */
+    stream_record *record;
+    void *owned; /* copies of the labels */
+} batch;
+
+typedef struct batch_pair {
+    batch *train;
+    batch *validation; /* NULL: none followed */
+} batch_pair;
+
+/* What a batch stream's header says; all of it may be missing but the tasks. */
+typedef struct batch_header {
+    int64_t batch, steps, epochs; /* 0: not said */
+    int64_t size;                 /* pixels; 0: not said */
+    float mean[3], std[3];        /* unchanged when not said */
+    char resampling[24];
+    double scale;
+} batch_header;
+
+/* Fields of `h` that the header does not hold keep what they were. STATUS_DATA when one makes no
+ * sense. */
+bool batch_header_read(batch_header *h, const msgpack_object *header, error *e);
+
+/* A batch of a record (taken over, also on failure). STATUS_DATA with the record's number when it
+   does not fit the tasks. `training` batches must have labels for every task. */
+batch *batch_parse(stream_record *record, const task_list *tasks, bool training, error *e);
+void batch_free(batch *b); /* NULL is fine */
+bool batch_is_training(const stream_record *record);
+void batch_pair_free(batch_pair *pair);
+
+typedef struct batch_source batch_source;
+
+/* Starts reading `reader` ahead (the caller closes it after batch_source_close). `tasks` are those
+   of its first header; a later segment with others is STATUS_DATA. NULL on error. */
+batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, error *e);
+void batch_source_close(batch_source *s); /* NULL is fine; does not wait for input */
+
+/* The next pair (caller frees with batch_pair_free): 1, 0 at the end, -1 on error; -2 when
+   *interrupted became true by a signal while waiting. */
+int batch_source_next(batch_source *s, batch_pair *pair, const volatile int *interrupted, error *e);
+
+/* Error records met so far. */
+int64_t batch_source_errors(const batch_source *s);
+
+#endif

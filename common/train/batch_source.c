@@ -1,0 +1,177 @@
+/* Reading batches ahead on a thread. */
+#include "train/batch.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct batch_source {
+    stream_reader *reader;
+    const task_list *tasks;
+    pthread_t thread;
+    sem_t wanted, ready; /* a pair may be read; a pair has been read */
+    /* Written by the thread between wanted and ready, read by the caller after ready: */
+    int result;
+    batch_pair pair;
+    error failure;
+    int64_t errors;
+    /* The thread's own: */
+    batch *held; /* a training batch that ended the pair before it */
+    int64_t segment;
+};
+
+static bool same_tasks(const task_list *a, const task_list *b)
+{
+    json_t *first = task_list_json(a), *second = task_list_json(b);
+    bool same = first && second && json_equal(first, second);
+    json_decref(first);
+    json_decref(second);
+    return same;
+}
+
+static bool check_segment(batch_source *s, const stream_record *record, error *e)
+{
+    if (record->segment == s->segment) return true;
+    s->segment = record->segment;
+    task_list *tasks =
+        task_list_from_header(object_get(stream_reader_header(s->reader), "tasks"), e);
+    bool same = tasks && same_tasks(s->tasks, tasks);
+    task_list_free(tasks);
+    if (same || e->status) return same;
+    return error_set(e, STATUS_DATA, "record %lld: the tasks differ from those of the first header",
+                     (long long)record->number);
+}
+
+/* The next batch of either split: 1, 0 at the end, -1 on error. */
+static int read_batch(batch_source *s, batch **out, bool *training, error *e)
+{
+    stream_record *record;
+    int more;
+    while ((more = stream_reader_next(s->reader, &record, e)) > 0) {
+        if (!record->is_error) break;
+        s->errors++;
+        stream_record_free(record);
+    }
+    if (more <= 0) return more;
+    if (!check_segment(s, record, e)) {
+        stream_record_free(record);
+        return -1;
+    }
+    *training = batch_is_training(record);
+    if (!*training && !object_text_is(&record->object, "split", "val")) {
+        error_set(e, STATUS_DATA, "record %lld: split is neither 'train' nor 'val'",
+                  (long long)record->number);
+        stream_record_free(record);
+        return -1;
+    }
+    *out = batch_parse(record, s->tasks, *training, e);
+    return *out ? 1 : -1;
+}
+
+static int read_pair(batch_source *s, batch_pair *pair, error *e)
+{
+    batch *next = NULL;
+    bool training = true;
+    pair->train = s->held;
+    s->held = NULL;
+    if (!pair->train) {
+        int more = read_batch(s, &pair->train, &training, e);
+        if (more <= 0) return more;
+        if (!training) {
+            error_set(e, STATUS_DATA,
+                      "record %lld: a validation batch without a training batch before it",
+                      (long long)pair->train->record->number);
+            return -1;
+        }
+    }
+    int more = read_batch(s, &next, &training, e);
+    if (more < 0) return -1;
+    if (more == 0) return 1;
+    if (training)
+        s->held = next;
+    else
+        pair->validation = next;
+    return 1;
+}
+
+static void *read_ahead(void *argument)
+{
+    batch_source *s = argument;
+    do {
+        while (sem_wait(&s->wanted) != 0) continue;
+        s->result = read_pair(s, &s->pair, &s->failure);
+        sem_post(&s->ready);
+    } while (s->result > 0);
+    return NULL;
+}
+
+batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, error *e)
+{
+    batch_source *s = memory_zeroed(1, sizeof *s, e);
+    if (!s) return NULL;
+    s->reader = reader;
+    s->tasks = tasks;
+    sem_init(&s->wanted, 0, 1);
+    sem_init(&s->ready, 0, 0);
+    sigset_t all, before;
+    sigfillset(&all); /* signals are for the thread that trains */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&s->thread, NULL, read_ahead, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!failed) return s;
+    error_set(e, STATUS_SYSTEM, "cannot start a thread: %s", strerror(failed));
+    sem_destroy(&s->wanted);
+    sem_destroy(&s->ready);
+    free(s);
+    return NULL;
+}
+
+/* The thread may be waiting for input; waiting is where it can be cancelled. */
+void batch_source_close(batch_source *s)
+{
+    if (!s) return;
+    pthread_cancel(s->thread);
+    pthread_join(s->thread, NULL);
+    batch_pair_free(&s->pair);
+    batch_free(s->held);
+    sem_destroy(&s->wanted);
+    sem_destroy(&s->ready);
+    free(s);
+}
+
+/* Waits for a pair, looking up five times a second whether a signal came. */
+static bool wait_ready(batch_source *s, const volatile int *interrupted)
+{
+    for (;;) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 200000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (sem_timedwait(&s->ready, &until) == 0) return true;
+        if (*interrupted) return false;
+    }
+}
+
+int batch_source_next(batch_source *s, batch_pair *pair, const volatile int *interrupted, error *e)
+{
+    if (!wait_ready(s, interrupted)) return -2;
+    int result = s->result;
+    if (result > 0) {
+        *pair = s->pair;
+        s->pair = (batch_pair){0};
+        sem_post(&s->wanted);
+    } else {
+        if (result < 0) error_set(e, s->failure.status, "%s", s->failure.text);
+        sem_post(&s->ready); /* the answer stays the same */
+    }
+    return result;
+}
+
+int64_t batch_source_errors(const batch_source *s)
+{
+    return s->errors;
+}

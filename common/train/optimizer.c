@@ -1,0 +1,114 @@
+/* Updates of the parameters, and how fast. */
+#include "train/optimizer.h"
+
+#include <math.h>
+
+static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentum = 0.9;
+
+bool optimizer_create(optimizer *o, optimizer_kind kind, const plan *p, double decay, error *e)
+{
+    *o = (optimizer){.kind = kind, .plan = p, .decay = decay};
+    o->first = vector_create(p, e);
+    if (kind == OPTIMIZER_ADAMW) o->second = vector_create(p, e);
+    return e->status == 0;
+}
+
+void optimizer_free(optimizer *o)
+{
+    if (o->plan) {
+        vector_free(o->plan, o->first);
+        vector_free(o->plan, o->second);
+    }
+    *o = (optimizer){0};
+}
+
+/* The constants of one update of one group. */
+typedef struct update_constants {
+    float clip, keep, step, root, rate, decay;
+} update_constants;
+
+static void update_adamw(const update_constants *u, size_t count, float *restrict value,
+                         const float *restrict gradient, float *restrict first,
+                         float *restrict second)
+{
+    const float b1 = (float)beta1, b2 = (float)beta2, c1 = (float)(1 - beta1),
+                c2 = (float)(1 - beta2);
+    for (size_t k = 0; k < count; k++) {
+        float g = gradient[k] * u->clip;
+        first[k] = b1 * first[k] + c1 * g;
+        second[k] = b2 * second[k] + c2 * g * g;
+        value[k] =
+            value[k] * u->keep - u->step * first[k] / (sqrtf(second[k]) / u->root + (float)epsilon);
+    }
+}
+
+static void update_sgd(const update_constants *u, size_t count, float *restrict value,
+                       const float *restrict gradient, float *restrict first)
+{
+    for (size_t k = 0; k < count; k++) {
+        first[k] = (float)momentum * first[k] + (gradient[k] * u->clip + u->decay * value[k]);
+        value[k] -= u->rate * first[k];
+    }
+}
+
+static update_constants constants_of(const optimizer *o, double clip, double rate)
+{
+    double updates = (double)o->updates;
+    return (update_constants){
+        .clip = (float)clip,
+        .keep = (float)(1 - rate * o->decay),
+        .step = (float)(rate / (1 - pow(beta1, updates))),
+        .root = (float)sqrt(1 - pow(beta2, updates)),
+        .rate = (float)rate,
+        .decay = (float)o->decay,
+    };
+}
+
+/* Rows that no prompt reaches have the gradient 0, and their moments stay 0. */
+static void decay_unused(const plan *p, float *values, const update_constants *constants)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->unused.count; i++) {
+        const plan_piece *piece = &p->unused.item[i];
+        float keep = constants[piece->group].keep, *value = values + piece->offset;
+        for (size_t k = 0; k < piece->count && keep != 1; k++) value[k] *= keep;
+    }
+}
+
+void optimizer_update(optimizer *o, float *values, const float *gradient, double clip,
+                      const double *rate)
+{
+    update_constants constants[PARAMETER_GROUPS];
+    o->updates++;
+    for (int g = 0; g < PARAMETER_GROUPS; g++) constants[g] = constants_of(o, clip, rate[g]);
+    const plan_pieces *trained = &o->plan->trained;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < trained->count; i++) {
+        const plan_piece *piece = &trained->item[i];
+        size_t at = piece->offset;
+        if (o->kind == OPTIMIZER_ADAMW)
+            update_adamw(&constants[piece->group], piece->count, values + at, gradient + at,
+                         o->first + at, o->second + at);
+        else
+            update_sgd(&constants[piece->group], piece->count, values + at, gradient + at,
+                       o->first + at);
+    }
+    if (o->kind == OPTIMIZER_ADAMW) decay_unused(o->plan, values, constants);
+}
+
+double gradient_clip(double norm, double limit)
+{
+    if (limit <= 0) return 1;
+    double factor = limit / (norm + 1e-6);
+    return factor < 1 ? factor : 1;
+}
+
+double schedule_factor(const schedule *s, int64_t step, int64_t epoch)
+{
+    const double pi = 3.14159265358979323846;
+    double rise = step < s->warmup ? (double)(step + 1) / (double)s->warmup : 1;
+    if (s->kind == SCHEDULE_CONSTANT) return rise;
+    int64_t past = step > s->warmup ? step - s->warmup : 0;
+    double part = s->steps ? (double)past / (double)s->steps : (double)epoch / (double)s->epochs;
+    return rise * 0.5 * (1 + cos(pi * (part < 1 ? part : 1)));
+}
