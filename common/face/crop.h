@@ -1,0 +1,32 @@
+/* Where the square about a face lies (METHOD section 6, "face crop"). */
+#ifndef BLADES_FACE_CROP_H
+#define BLADES_FACE_CROP_H
+
+#include "image/resample.h"
+
+/* The face crop's parameters; part of the preprocessing that model files record. */
+typedef struct crop_options {
+    double scale; /* of the box's longer side */
+    int size;     /* of the square that comes out */
+    resampling how;
+} crop_options;
+
+#define CROP_OPTIONS ((crop_options){.scale = 1.3, .size = 224, .how = RESAMPLE_ANTIALIAS})
+
+/* Pixels left..right-1, top..bottom-1 of the upright image. */
+typedef struct crop {
+    int left, top, right, bottom;
+} crop;
+
+/* The crop of a box {x0, y0, x1, y1} in an upright image of width x height: with the side
+   s = floor(scale * max(x1 - x0, y1 - y0)), left = floor((x0 + x1) / 2) - floor(s / 2), top
+   likewise, right = left + s, bottom = top + s, all clipped to the image; so a crop at the image's
+   border is not square, and is stretched when it is resized. STATUS_DATA for a box that is empty,
+   not finite or outside the image. */
+bool crop_place(const double box[4], double scale, int width, int height, crop *c, error *e);
+
+/* Crops an upright image and resizes to options.size squared. */
+bool face_crop(const image *upright, const double box[4], crop_options options, image *out,
+               error *e);
+
+#endif

@@ -1,0 +1,18 @@
+/* What each format's codec gives to decode.c. */
+#ifndef BLADES_IMAGE_CODEC_H
+#define BLADES_IMAGE_CODEC_H
+
+#include "image/decode.h"
+
+bool jpeg_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
+bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image *out, error *e);
+bool png_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
+bool png_decode(const unsigned char *bytes, size_t size, image *out, error *e);
+bool webp_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
+bool webp_decode(const unsigned char *bytes, size_t size, image *out, error *e);
+
+/* The orientation in an EXIF block (a TIFF header and directories; a leading "Exif\0\0" is
+   skipped); 1 when there is none or it is invalid. */
+int exif_orientation(const unsigned char *bytes, size_t size);
+
+#endif

@@ -1,0 +1,100 @@
+/* Reading image files: which format, how large, within the limits, decoded. */
+#include "image/decode.h"
+
+#include "image/codec.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Below this no ratio of pixels to bytes is suspicious. */
+#define SMALL_PIXELS 16000000
+#define PIXELS_PER_BYTE 1000
+
+static bool bytes_read(int file, unsigned char *bytes, size_t size, error *e)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = read(file, bytes + done, size - done);
+        if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
+        if (n == 0) return error_set(e, STATUS_DATA, "became shorter while it was read");
+        done += (size_t)n;
+    }
+    return true;
+}
+
+bool image_file_read(const char *path, image_limits limits, unsigned char **bytes, size_t *size,
+                     error *e)
+{
+    *bytes = NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return error_set(e, STATUS_NO_INPUT, "cannot be opened: ");
+    struct stat s;
+    if (fstat(file, &s) != 0) {
+        error_set(e, STATUS_IO, "cannot be read: ");
+    } else if (!S_ISREG(s.st_mode)) {
+        error_set(e, STATUS_DATA, "is no regular file");
+    } else if (s.st_size == 0) {
+        error_set(e, STATUS_DATA, "is empty");
+    } else if (s.st_size > limits.bytes) {
+        error_set(e, STATUS_DATA, "has %jd bytes, more than the limit of %" PRId64,
+                  (intmax_t)s.st_size, limits.bytes);
+    } else if ((*bytes = memory_allocate((size_t)s.st_size, 1, e)) != NULL) {
+        *size = (size_t)s.st_size;
+        if (!bytes_read(file, *bytes, *size, e)) {
+            free(*bytes);
+            *bytes = NULL;
+        }
+    }
+    close(file);
+    return *bytes != NULL;
+}
+
+static bool head_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)
+{
+    if (size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0) return jpeg_probe(bytes, size, info, e);
+    if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return png_probe(bytes, size, info, e);
+    if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0) {
+        return webp_probe(bytes, size, info, e);
+    }
+    return error_set(e, STATUS_DATA, "is no JPEG, PNG or WebP image");
+}
+
+bool image_probe(const unsigned char *bytes, size_t size, image_limits limits, image_info *info,
+                 error *e)
+{
+    if (!head_probe(bytes, size, info, e)) return false;
+    int64_t pixels = (int64_t)info->width * info->height;
+    if (pixels > limits.pixels) {
+        return error_set(e, STATUS_DATA,
+                         "claims %d x %d pixels, more than the limit of %" PRId64 " pixels",
+                         info->width, info->height, limits.pixels);
+    }
+    if (pixels > SMALL_PIXELS && pixels / PIXELS_PER_BYTE > (int64_t)size) {
+        return error_set(e, STATUS_DATA, "claims %d x %d pixels in only %zu bytes", info->width,
+                         info->height, size);
+    }
+    return true;
+}
+
+bool image_decode(const unsigned char *bytes, size_t size, const image_info *info, int denominator,
+                  image *out, error *e)
+{
+    bool done = false;
+    switch (info->format) {
+    case IMAGE_JPEG:
+        done = jpeg_decode(bytes, size, denominator, out, e);
+        break;
+    case IMAGE_PNG:
+        done = png_decode(bytes, size, out, e);
+        break;
+    case IMAGE_WEBP:
+        done = webp_decode(bytes, size, out, e);
+        break;
+    }
+    if (!done) image_free(out);
+    return done;
+}

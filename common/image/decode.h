@@ -1,0 +1,45 @@
+/* Decoding JPEG, PNG and WebP to RGB8 from untrusted bytes. */
+#ifndef BLADES_IMAGE_DECODE_H
+#define BLADES_IMAGE_DECODE_H
+
+#include "image/image.h"
+
+typedef enum image_format { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP } image_format;
+
+/* What the head of a file says. */
+typedef struct image_info {
+    image_format format;
+    int width, height; /* as stored */
+    int orientation;   /* EXIF, 1..8; 1 when absent or invalid */
+} image_info;
+
+/* Limits for untrusted images. Memory of one decoding: the file, 3 bytes a decoded pixel and, for
+   progressive and interlaced files, at most 6 bytes a stored pixel more. */
+typedef struct image_limits {
+    int64_t pixels; /* most stored pixels */
+    int64_t bytes;  /* longest file */
+} image_limits;
+
+#define IMAGE_LIMITS ((image_limits){.pixels = 100000000, .bytes = 256 << 20})
+
+/* Reads a whole file (caller frees *bytes). STATUS_NO_INPUT when it cannot be opened, STATUS_DATA
+   when it is empty, no regular file or too long. The text has no file name. */
+bool image_file_read(const char *path, image_limits limits, unsigned char **bytes, size_t *size,
+                     error *e);
+
+/* Finds format, size and orientation and checks them against the limits: too many pixels, and more
+   than 16 million pixels from a file of less than a thousandth as many bytes, are refused.
+   STATUS_DATA. */
+bool image_probe(const unsigned char *bytes, size_t size, image_limits limits, image_info *info,
+                 error *e);
+
+/* Decodes to RGB8 in stored orientation. Grey is repeated; CMYK and YCCK become RGB by (1-C)(1-K)
+   (inverted values where an Adobe marker says so); 16 bits are rounded to 8; palettes are looked
+   up; alpha is dropped, the colours under it kept. No colour management. `denominator` 1, 2, 4 or
+   8: a JPEG is reduced so much in the DCT domain, to ceil(width / denominator) x ceil(height /
+   denominator); other formats are always decoded whole. STATUS_DATA for anything wrong: data that
+   ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9, animations. */
+bool image_decode(const unsigned char *bytes, size_t size, const image_info *info, int denominator,
+                  image *out, error *e);
+
+#endif
