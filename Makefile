@@ -63,8 +63,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 # ---- Tests ---------------------------------------------------------------------------------------
 # tests/*.mk add scripts that print TAP to PARITY and FUZZ, and bench-* targets.
 PARITY :=
-FUZZ :=
+FUZZ := tests/fuzz/stream.sh
 BENCHMARKS :=
+include $(wildcard tests/*.mk pipelines/targets.mk)
 TEST ?= $(UNITS:%=$(BUILD)/unit/%) $(sort $(wildcard tests/*.bats))
 
 check: dependencies-check all $(UNITS:%=$(BUILD)/unit/%)
@@ -74,6 +75,15 @@ parity: dependencies-parity all
 bench: $(sort $(BENCHMARKS))
 dependencies-%:
 	@pipelines/dependencies $*
+# Fuzz targets are tests/fuzz/fuzz_X.c with LLVMFuzzerTestOneInput; a script in FUZZ brings their seeds.
+# Run it with SANITIZE=1; FUZZ_ROUNDS sets the mutations of each seed.
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/driver.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+fuzz: all $(FUZZERS:%=$(BUILD)/fuzz/%)
+	tests/run $(BUILD) $(sort $(FUZZ))
+
 lint:
 	clang-format --dry-run --Werror $(wildcard tools/*.c common/*/*.[ch] tests/unit/*.[ch])
 	shellcheck $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
@@ -84,4 +94,3 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-include $(wildcard tests/*.mk pipelines/targets.mk)
