@@ -10,8 +10,10 @@ SANITIZE ?= 0
 BUILD ?= build$(if $(filter 1,$(SANITIZE)),/sanitize)
 PREFIX ?= /usr/local
 
-PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas msgpack jansson zlib
 PKG_CONFIG ?= pkg-config
+# Debian 13 calls msgpack-c by its name, Debian 12 calls it msgpack.
+MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
+PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas $(MSGPACK) jansson zlib
 ifeq ($(filter clean dependencies-%,$(MAKECMDGOALS)),)
 DEPENDENCY_CHECK := $(shell pipelines/dependencies build >&2 || echo failed)
 ifneq ($(DEPENDENCY_CHECK),)
@@ -19,12 +21,14 @@ $(error dependencies are missing)
 endif
 endif
 
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 CFLAGS ?= -O3 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 override CPPFLAGS += -Icommon -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -DBLADES_VERSION='"$(VERSION)"' \
-	$(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+	$(PACKAGE_CFLAGS)
 override CFLAGS += -std=c17 $(WARNINGS) -fopenmp -pthread -fno-math-errno -ffp-contract=off
-override LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
+override LDLIBS += $(PACKAGE_LIBS) -lm
 override LDFLAGS += -fopenmp -pthread
 ifeq ($(SANITIZE),1)
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
