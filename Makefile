@@ -11,9 +11,6 @@ BUILD ?= build$(if $(filter 1,$(SANITIZE)),/sanitize)
 PREFIX ?= /usr/local
 
 PKG_CONFIG ?= pkg-config
-# Debian 13 calls msgpack-c by its name, Debian 12 calls it msgpack.
-MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas $(MSGPACK) jansson zlib
 ifeq ($(filter clean dependencies-%,$(MAKECMDGOALS)),)
 DEPENDENCY_CHECK := $(shell pipelines/dependencies build >&2 || echo failed)
 ifneq ($(DEPENDENCY_CHECK),)
@@ -21,10 +18,14 @@ $(error dependencies are missing)
 endif
 endif
 
+# Debian 13 calls msgpack-c by its name, Debian 12 calls it msgpack.
+MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
+PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas $(MSGPACK) jansson zlib
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 CFLAGS ?= -O3 -g
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wno-unused-parameter
 override CPPFLAGS += -Icommon -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -DBLADES_VERSION='"$(VERSION)"' \
 	$(PACKAGE_CFLAGS)
 override CFLAGS += -std=c17 $(WARNINGS) -fopenmp -pthread -fno-math-errno -ffp-contract=off
