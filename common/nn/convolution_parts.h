@@ -1,0 +1,64 @@
+/* What the sources of the convolution share; not for others. */
+#ifndef BLADES_NN_CONVOLUTION_PARTS_H
+#define BLADES_NN_CONVOLUTION_PARTS_H
+
+#include "nn/convolution.h"
+
+/* One summand of a convolution: an operand and packed weights. */
+typedef struct term {
+    const operand *x;
+    const void *packed;
+} term;
+
+static inline int minimum(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline int maximum(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static inline long blocks_of(long rows, long block)
+{
+    return (rows + block - 1) / block;
+}
+
+/* Row stride of a block in elements: never a power of two. */
+static inline long stride_of(const workspace *w, int columns)
+{
+    return columns + (w->block->size == 2 ? 32 : 16);
+}
+
+/* Rows of one block, when a row takes `columns` floats and there are `rows` of them. */
+int block_rows(long rows, int columns);
+
+/* Gathers the windows of output pixels first..first+n-1 into a (n, depth; row stride ld). */
+void windows_gather(const convolution *c, const workspace *w, const operand *x, long first, int n,
+                    void *a, long ld);
+
+/* W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one, else written to
+   `room`. `scale` (out) multiplies the columns; NULL: 1. */
+const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room);
+size_t weights_dense_size(const convolution *c);
+/* dW (places, in / groups, out) += the dense matrix's elements. */
+void weights_reduce(const convolution *c, const float *dense, float *dW);
+
+/* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed ones. */
+size_t packed_offset(const convolution *c);
+/* Bytes of the packed transposed weights, for the gradient of the input. */
+size_t packed_transposed_size(const convolution *c, const workspace *w);
+
+/* Winograd's way. The packed planes of dense weights, of the transposed convolution with `flipped`; `room`
+   holds 16 planes of floats. */
+size_t winograd_packed_size(const workspace *w, int in, int out);
+void winograd_pack(const workspace *w, const float *dense, int in, int out, bool flipped, float *room,
+                   void *packed);
+/* Sums the terms: (n, height, width, in) to (n, height, width, out), both padded. */
+void winograd_apply(const workspace *w, const term *terms, int count, int height, int width, int in,
+                    int out, const result *y, int n);
+size_t winograd_thread_size(int height, int width, int in, int out);
+int winograd_blocks(int height, int width, int in, int out, int n);
+
+#endif
