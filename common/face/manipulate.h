@@ -1,0 +1,36 @@
+/* Flipping a region of a face under a soft mask (METHOD section 6). */
+#ifndef BLADES_FACE_MANIPULATE_H
+#define BLADES_FACE_MANIPULATE_H
+
+#include "face/geometry.h"
+#include "image/image.h"
+
+typedef enum flip { FLIP_ROTATE, FLIP_VERTICAL, FLIP_HORIZONTAL } flip;
+extern const char *const flip_names[]; /* "rotate", "vertical", "horizontal", NULL */
+
+/* The constants of the soft mask and patch. METHOD gives them for faces of 224 x 224; for another
+   size lengths are multiplied by size / 224, margins rounded, and numbers of weights 2 n + 1 with n
+   rounded. */
+typedef struct mask_constants {
+    int margin;      /* by which the patch is larger than the region */
+    int first_count; /* of weights of the first blur, and its sigma */
+    double first_sigma, fallback_sigma;
+    int ellipse;      /* diameter of the erosion's ellipse */
+    int second_count; /* of weights of the second blur */
+    double second_sigma;
+} mask_constants;
+
+mask_constants mask_constants_for(face_region which, int size);
+
+/* The soft mask (size x size, 0..1, largest value 1) of a rectangle: 1 in the rectangle; 1 where
+   its Gaussian blur is at least 1/2, else 0 (blurred by the fallback sigma if that is nowhere);
+   eroded by an ellipse unless that leaves nothing; blurred again; divided by its maximum. Borders:
+   reflected without the edge for blurs, never eroding for the erosion. */
+bool soft_mask(rectangle r, int size, const mask_constants *constants, float *mask, error *e);
+
+/* out = ratio M flipped + (1 - ratio M) face, rounded half up, where `flipped` is the face with the
+   patch flipped in place. `out` becomes an image of the face's size. */
+bool face_flip(const image *face, rectangle patch, flip how, const float *mask, double ratio,
+               image *out, error *e);
+
+#endif

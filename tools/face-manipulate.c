@@ -1,0 +1,256 @@
+/* Crops faces and manipulates them: photo records in, face records out. */
+#include "cli/output.h"
+#include "cli/parallel.h"
+#include "cli/progress.h"
+#include "face/produce.h"
+#include "face/sheet.h"
+#include "stream/writer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const variants_choices[] = {"all", "sampled", NULL};
+static const char *const coding_choices[] = {"raw", "png", NULL};
+static const char *const vflip_choices[] = {"rotate", "axis", NULL};
+static const char *const warp_choices[] = {"piecewise", "affine", NULL};
+
+static int variants, coding, vflip, warp, how;
+static int64_t size = 224, working_size, per_face = 1, epochs = 1, sheet_rows = 24;
+static double scale = 1.3, megapixels = 100;
+static bool nose, masks;
+static const char *trace_path, *sheet_path;
+
+static const cli_option options[] = {
+    {"variants", 0, CLI_CHOICE, &variants, .choices = variants_choices,
+     .help = "every variant of a face, or draws of them"},
+    {"per-face", 0, CLI_INTEGER, &per_face, 1, 1000, .argument = "N",
+     .help = "draws a face and epoch (1)"},
+    {"epochs", 0, CLI_INTEGER, &epochs, 1, 100000, .argument = "N",
+     .help = "epochs to draw for (1)"},
+    {"nose", 0, CLI_FLAG, &nose, .help = "the nose flip takes part"},
+    {"vflip", 0, CLI_CHOICE, &vflip, .choices = vflip_choices,
+     .help = "vertical flips: turn by 180 degrees, or mirror"},
+    {"warp", 0, CLI_CHOICE, &warp, .choices = warp_choices,
+     .help = "warps: a jittered grid, or one affine map"},
+    {"scale", 0, CLI_NUMBER, &scale, 0.1, 10, .argument = "X",
+     .help = "crop's side over the box's longer side (1.3)"},
+    {"size", 0, CLI_INTEGER, &size, 16, 1024, .argument = "N",
+     .help = "side of the faces written (224)"},
+    {"working-size", 0, CLI_INTEGER, &working_size, 16, 1024, .argument = "N",
+     .help = "side at which faces are manipulated (224, or --size)"},
+    {"resampling", 0, CLI_CHOICE, &how, .choices = resampling_names,
+     .help = "how crops are resized"},
+    {"coding", 0, CLI_CHOICE, &coding, .choices = coding_choices, .help = "of the pixels"},
+    {"masks", 0, CLI_FLAG, &masks, .help = "records of flips hold their soft mask"},
+    {"max-megapixels", 0, CLI_NUMBER, &megapixels, 0.01, 2000, .argument = "N",
+     .help = "larger photos are errors (100)"},
+    {"trace", 0, CLI_STRING, &trace_path, .argument = "FILE",
+     .help = "write all choices as JSON lines", .unrecorded = true},
+    {"sheet", 0, CLI_STRING, &sheet_path, .argument = "FILE.png",
+     .help = "draw a contact sheet, regions outlined", .unrecorded = true},
+    {"sheet-rows", 0, CLI_INTEGER, &sheet_rows, 1, 1000, .argument = "N",
+     .help = "faces on the sheet (24)", .unrecorded = true},
+};
+
+static const cli_tool tool = {
+    .name = "face-manipulate",
+    .operands = "[FILE...]",
+    .summary = "Crops the faces of photos and manipulates them for the pretext tasks.",
+    .options = options,
+    .option_count = CLI_COUNT(options),
+};
+
+typedef struct run {
+    cli *c;
+    produce_options produce;
+    stream_reader *reader;
+    stream_writer writer;
+    output trace;
+    sheet sheet;
+    progress shown;
+    produced sum; /* its counters only */
+    int64_t photos, photos_without_faces, sheet_left;
+} run;
+
+typedef struct run_item {
+    stream_record *in;
+    produced out;
+} run_item;
+
+static int item_next(void *context, void **out, error *e)
+{
+    run *r = context;
+    run_item *item = memory_zeroed(1, sizeof *item, e);
+    if (item == NULL) return -1;
+    int read = stream_reader_next(r->reader, &item->in, e);
+    if (read <= 0) {
+        free(item);
+        return read;
+    }
+    *out = item;
+    return 1;
+}
+
+static void item_work(void *context, void *argument, int worker)
+{
+    run *r = context;
+    run_item *item = argument;
+    if (!item->in->is_error) photo_produce(&r->produce, item->in, &item->out);
+}
+
+static void item_discard(void *context, void *argument)
+{
+    run *r = context;
+    run_item *item = argument;
+    stream_record_free(item->in);
+    produced_free(&r->produce, &item->out);
+    free(item);
+}
+
+static void counters_add(run *r, const produced *p)
+{
+    r->photos++;
+    r->photos_without_faces += p->no_faces;
+    r->sum.faces += p->faces;
+    r->sum.variants += p->variants;
+    r->sum.no_landmarks += p->no_landmarks;
+    r->sum.decode_seconds += p->decode_seconds;
+    r->sum.seconds += p->seconds;
+    for (int i = 0; i < MANIPULATION_COUNT; i++) r->sum.left_out[i] += p->left_out[i];
+}
+
+static bool item_put(run *r, run_item *item, error *e)
+{
+    produced *p = &item->out;
+    if (item->in->is_error) return stream_writer_pass(&r->writer, item->in, e);
+    counters_add(r, p);
+    if (p->trace_length > 0 &&
+        fwrite(p->trace, 1, p->trace_length, r->trace.file) != p->trace_length) {
+        return error_set(e, STATUS_IO, "%s: ", trace_path);
+    }
+    for (int row = 0; row < p->sheet_rows && r->sheet_left > 0; row++, r->sheet_left--) {
+        if (!sheet_row_add(&r->sheet, p->cells + row * r->produce.sheet_columns, e)) return false;
+    }
+    return stream_writer_put(&r->writer, &p->records, e);
+}
+
+static bool item_take(void *context, void *argument, error *e)
+{
+    run *r = context;
+    bool taken = item_put(r, argument, e);
+    progress_add(&r->shown, 1, NULL);
+    item_discard(r, argument);
+    return taken;
+}
+
+static bool header_write(run *r, error *e)
+{
+    stream_chunk *k = stream_writer_header_begin(&r->writer, stream_reader_header(r->reader));
+    put_map_begin(k, "preprocessing");
+    put_integer(k, "size", size);
+    put_integer(k, "working_size", working_size);
+    put_number(k, "scale", scale);
+    put_text(k, "resampling", resampling_names[how]);
+    put_map_end(k);
+    put_text(k, "variants", variants_choices[variants]);
+    put_integer(k, "epochs", epochs);
+    put_integer(k, "per_face", per_face);
+    return stream_writer_header_end(&r->writer, e);
+}
+
+static void summary_note(const run *r)
+{
+    const produced *s = &r->sum;
+    cli_note(r->c, "%" PRId64 " photos, %" PRId64 " faces, %" PRId64 " variants", r->photos,
+             s->faces, s->variants);
+    if (r->photos_without_faces > 0) {
+        cli_note(r->c, "%" PRId64 " photos have no faces", r->photos_without_faces);
+    }
+    if (s->no_landmarks > 0) {
+        cli_note(r->c, "%" PRId64 " faces have no landmarks: warps only", s->no_landmarks);
+    }
+    for (int i = 0; i < MANIPULATION_COUNT; i++) {
+        if (s->left_out[i] == 0) continue;
+        cli_note(r->c, "%s left out of %" PRId64 " faces that lack the landmarks for it",
+                 manipulation_name((manipulation)i, warp == 1), s->left_out[i]);
+    }
+    if (s->seconds > 0) {
+        cli_detail(r->c, "decoding took %.3f s of %.3f s of work (%.1f %%), %.1f faces/s a thread",
+                   s->decode_seconds, s->seconds, 100 * s->decode_seconds / s->seconds,
+                   (double)s->faces / s->seconds);
+    }
+}
+
+static void streams_run(run *r, error *e)
+{
+    static const parallel_plan plan = {item_next, item_work, item_take, item_discard};
+    if (stream_writer_open(&r->writer, r->c, "face", e) && header_write(r, e)) {
+        progress_start(&r->shown, r->c, "photos", 0);
+        parallel_map(&plan, r, r->c->threads, 0, e);
+        progress_end(&r->shown);
+    }
+    if (sheet_path != NULL && e->status == 0) sheet_write(&r->sheet, sheet_path, e);
+    stream_writer_close(&r->writer, e);
+}
+
+static bool options_check(error *e)
+{
+    if (working_size == 0) working_size = size > 224 ? size : 224;
+    if (size > working_size) {
+        return error_set(e, STATUS_USAGE,
+                         "--size %" PRId64 " is larger than --working-size %" PRId64, size,
+                         working_size);
+    }
+    if (masks && size != working_size) {
+        return error_set(e, STATUS_USAGE, "--masks needs --size and --working-size to be equal");
+    }
+    if ((trace_path != NULL && strcmp(trace_path, "-") == 0) ||
+        (sheet_path != NULL && strcmp(sheet_path, "-") == 0)) {
+        return error_set(e, STATUS_USAGE,
+                         "--trace and --sheet need a file: the stream has the output");
+    }
+    return true;
+}
+
+static void manipulate(cli *c, error *e)
+{
+    static const char *const kinds[] = {"photo", NULL};
+    if (!options_check(e)) return;
+    int64_t draws = epochs * per_face;
+    int columns = variants == 1 ? (int)(draws < 8 ? draws : 8) : nose ? 6 : 5;
+    run r = {
+        .c = c,
+        .produce = {.c = c,
+                    .variant = {c->seed, nose, vflip == 1, warp == 1},
+                    .crop = {scale, (int)working_size, (resampling)how},
+                    .size = (int)size,
+                    .sampled = variants == 1,
+                    .draws = draws,
+                    .per_face = per_face,
+                    .masks = masks,
+                    .png = coding == 1,
+                    .trace = trace_path != NULL,
+                    .sheet_columns = sheet_path == NULL ? 0 : columns,
+                    .limits = {(int64_t)(megapixels * 1e6), IMAGE_LIMITS.bytes}},
+        .sheet = {.size = (int)working_size, .columns = columns},
+        .sheet_left = sheet_rows,
+    };
+    r.reader = stream_reader_open(&c->inputs, kinds, e);
+    if (r.reader != NULL && (trace_path == NULL || output_open(&r.trace, trace_path, false, e))) {
+        streams_run(&r, e);
+        output_commit(&r.trace, e);
+        if (e->status == 0) summary_note(&r);
+    }
+    stream_reader_close(r.reader);
+    sheet_free(&r.sheet);
+}
+
+int main(int argc, char **argv)
+{
+    cli c;
+    error e = {0};
+    if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
+    manipulate(&c, &e);
+    return cli_finish(&c, &e);
+}
