@@ -1,0 +1,89 @@
+/* Random access to the bytes of an input. */
+#include "model/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool source_slurp(source *s, error *e)
+{
+    size_t capacity = 0, used = 0;
+    for (;;) {
+        if (used == capacity) {
+            size_t grown = capacity ? 2 * capacity : 65536;
+            unsigned char *bytes = memory_resize(s->bytes, grown, 1, e);
+            if (!bytes) return false;
+            s->bytes = bytes;
+            capacity = grown;
+        }
+        ssize_t got = read(s->fd, s->bytes + used, capacity - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return error_set(e, STATUS_IO, "%s: ", s->path);
+        if (got == 0) break;
+        used += (size_t)got;
+    }
+    s->size = (int64_t)used;
+    return true;
+}
+
+bool source_open(source *s, const char *path, error *e)
+{
+    bool standard = strcmp(path, "-") == 0;
+    *s = (source){.path = standard ? "standard input" : path, .fd = STDIN_FILENO};
+    if (!standard) s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    struct stat status;
+    if (fstat(s->fd, &status) != 0) {
+        error_set(e, STATUS_IO, "%s: ", s->path);
+        goto failed;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        error_set(e, STATUS_NO_INPUT, "%s: is a directory", s->path);
+        goto failed;
+    }
+    if (S_ISREG(status.st_mode) && !standard) {
+        s->size = status.st_size;
+        return true;
+    }
+    bool read_all = source_slurp(s, e);
+    if (!standard) close(s->fd);
+    s->fd = -1;
+    if (!read_all) source_close(s);
+    return read_all;
+failed:
+    if (!standard) close(s->fd);
+    s->fd = -1;
+    return false;
+}
+
+bool source_read(const source *s, int64_t offset, void *out, size_t size, error *e)
+{
+    if (offset < 0 || offset > s->size || (uint64_t)size > (uint64_t)(s->size - offset)) {
+        return error_set(e, STATUS_DATA, "%s: is cut short", s->path);
+    }
+    if (s->fd < 0) {
+        if (size) memcpy(out, s->bytes + offset, size);
+        return true;
+    }
+    unsigned char *at = out;
+    while (size > 0) {
+        ssize_t got = pread(s->fd, at, size, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return error_set(e, STATUS_IO, "%s: ", s->path);
+        if (got == 0) return error_set(e, STATUS_DATA, "%s: became shorter while it was read", s->path);
+        at += got;
+        offset += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+void source_close(source *s)
+{
+    if (s->fd >= 0) close(s->fd);
+    free(s->bytes);
+    *s = (source){.fd = -1};
+}
