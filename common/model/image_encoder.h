@@ -1,8 +1,9 @@
 /* The image encoder: ResNet-18, 34 or 50 as in torchvision (v1.5), with forward, backward and JVP.
 
-   An encoder owns one arena for all activations, gradients and buffers, allocated once. It does not own the
-   parameters: `values`, `gradient` and `tangent` are flat vectors laid out by a parameter_table. Every result
-   has the same bytes for any number of threads. One encoder is used by one thread at a time. */
+   An encoder owns one arena for all activations, gradients and buffers, allocated once. It does not
+   own the parameters: `values`, `gradient` and `tangent` are flat vectors laid out by a
+   parameter_table. Every result has the same bytes for any number of threads. One encoder is used
+   by one thread at a time. */
 #ifndef BLADES_MODEL_IMAGE_ENCODER_H
 #define BLADES_MODEL_IMAGE_ENCODER_H
 
@@ -13,8 +14,9 @@
 typedef enum image_precision { IMAGE_FLOAT32, IMAGE_BF16 } image_precision;
 
 typedef struct image_encoder_config {
-    int depth;         /* 18, 34 or 50 */
-    double width;      /* factor on all channel counts; 1: as published; 64 * width is rounded, at least 1 */
+    int depth;    /* 18, 34 or 50 */
+    double width; /* factor on all channel counts; 1: as published; 64 * width is rounded, at least
+                     1 */
     int embedding_dim; /* D, the outputs of fc */
     int size;          /* height and width of the input in pixels; any from 1 to 4096 */
     image_precision precision;
@@ -30,28 +32,29 @@ typedef enum image_statistics {
 
 typedef struct image_encoder image_encoder;
 
-/* Adds the encoder's parameters "model.visual.*" in torchvision's order (running statistics included, as
-   buffers; num_batches_tracked is left out). STATUS_USAGE when the configuration is out of range. */
+/* Adds the encoder's parameters "model.visual.*" in torchvision's order (running statistics
+   included, as buffers; num_batches_tracked is left out). STATUS_USAGE when the configuration is
+   out of range. */
 bool image_encoder_parameters(const image_encoder_config *c, parameter_table *t, error *e);
 
-/* An encoder of at most `batch` images whose parameters are found in `t` (not needed after the call).
-   `slots` passes can be held at a time for backward and jvp; with 0 only STATISTICS_FOLDED works. NULL
-   on error. */
-image_encoder *image_encoder_create(const image_encoder_config *c, const parameter_table *t, int batch,
-                                    int slots, error *e);
+/* An encoder of at most `batch` images whose parameters are found in `t` (not needed after the
+   call). `slots` passes can be held at a time for backward and jvp; with 0 only STATISTICS_FOLDED
+   works. NULL on error. */
+image_encoder *image_encoder_create(const image_encoder_config *c, const parameter_table *t,
+                                    int batch, int slots, error *e);
 void image_encoder_free(image_encoder *m); /* NULL is fine */
 
-/* Features (n, D), not normalised, of n images (n, size, size, 3) of bytes; a pixel enters the network as
-   (byte / 255 - mean) / std of its channel. With other statistics than FOLDED the pass is held in `slot`,
-   and the same `values` go with it to backward and jvp. FOLDED uses no slot; it packs the weights at the
-   first call and again when image_encoder_values_changed was called. */
+/* Features (n, D), not normalised, of n images (n, size, size, 3) of bytes; a pixel enters the
+   network as (byte / 255 - mean) / std of its channel. With other statistics than FOLDED the pass
+   is held in `slot`, and the same `values` go with it to backward and jvp. FOLDED uses no slot; it
+   packs the weights at the first call and again when image_encoder_values_changed was called. */
 void image_encoder_forward(image_encoder *m, const float *values, int slot, const uint8_t *pixels,
-                           const float mean[3], const float std[3], int n, image_statistics statistics,
-                           float *features);
+                           const float mean[3], const float std[3], int n,
+                           image_statistics statistics, float *features);
 void image_encoder_values_changed(image_encoder *m);
 
-/* Adds to `gradient` what the slot's pass contributes, given dfeatures (n, D). The slot stays valid: backward
-   and jvp can be called on it again. */
+/* Adds to `gradient` what the slot's pass contributes, given dfeatures (n, D). The slot stays
+   valid: backward and jvp can be called on it again. */
 void image_encoder_backward(image_encoder *m, const float *values, int slot, const float *dfeatures,
                             float *gradient);
 
@@ -59,8 +62,8 @@ void image_encoder_backward(image_encoder *m, const float *values, int slot, con
 void image_encoder_jvp(image_encoder *m, const float *values, int slot, const float *tangent,
                        float *features_tangent);
 
-/* Moves the running statistics in `values` towards the slot's batch statistics: momentum 0.1, unbiased
-   variance, as PyTorch does. The pass must be STATISTICS_TRAIN. */
+/* Moves the running statistics in `values` towards the slot's batch statistics: momentum 0.1,
+   unbiased variance, as PyTorch does. The pass must be STATISTICS_TRAIN. */
 void image_encoder_update_running(const image_encoder *m, float *values, int slot);
 
 /* Bytes of the arena. */

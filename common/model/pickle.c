@@ -1,4 +1,5 @@
-/* The pickle machine: opcodes of protocols 2 to 5 that state dicts use (Python's Lib/pickletools.py describes them). */
+/* The pickle machine: opcodes of protocols 2 to 5 that state dicts use (Python's Lib/pickletools.py
+ * describes them). */
 #include "model/pickle.h"
 
 #include <stdlib.h>
@@ -19,7 +20,8 @@ typedef struct machine {
     const char *path;
     pickle_value **stack;
     size_t depth, stack_capacity;
-    pickle_value **memo; /* indexed by what the pickle says; grown on demand, less than `size` entries */
+    pickle_value *
+        *memo; /* indexed by what the pickle says; grown on demand, less than `size` entries */
     size_t memo_capacity, memo_next;
     error *e;
 } machine;
@@ -117,7 +119,8 @@ static void *arena_allocate(pickle_arena *a, size_t size, error *e)
 
 static bool fail(machine *m, const char *what)
 {
-    return error_set(m->e, STATUS_DATA, "%s: pickle, byte %zu: %s", m->path, m->at, what);
+    error_set(m->e, STATUS_DATA, "%s: pickle, byte %zu: %s", m->path, m->at, what);
+    return false;
 }
 
 static pickle_value *value_new(machine *m, pickle_kind kind)
@@ -148,7 +151,8 @@ static bool items_append(machine *m, pickle_value *owner, pickle_value *const *i
 {
     if (owner->capacity - owner->count < count) {
         if (!owner->capacity && !array_register(m->arena, owner, m->e)) return false;
-        size_t capacity = owner->count + count > 2 * owner->capacity ? owner->count + count : 2 * owner->capacity;
+        size_t capacity =
+            owner->count + count > 2 * owner->capacity ? owner->count + count : 2 * owner->capacity;
         pickle_value **grown = memory_resize(owner->items, capacity, sizeof *grown, m->e);
         if (!grown) return false;
         owner->items = grown;
@@ -227,7 +231,8 @@ static bool memo_put(machine *m, size_t index)
 
 static bool memo_get(machine *m, size_t index)
 {
-    if (index >= m->memo_capacity || !m->memo[index]) return fail(m, "memo entry that was never made");
+    if (index >= m->memo_capacity || !m->memo[index])
+        return fail(m, "memo entry that was never made");
     return push(m, m->memo[index]);
 }
 
@@ -286,10 +291,12 @@ static bool push_text(machine *m, int width)
     const unsigned char *bytes;
     if (!take_number(m, width, &length)) return false;
     if (length > m->size) return fail(m, "a text longer than the pickle");
-    return take(m, (size_t)length, &bytes) && push_new(m, text_new(m, (const char *)bytes, (size_t)length));
+    return take(m, (size_t)length, &bytes) &&
+           push_new(m, text_new(m, (const char *)bytes, (size_t)length));
 }
 
-/* Whole numbers of more than eight bytes (the magic number of old checkpoints) are kept as their bytes. */
+/* Whole numbers of more than eight bytes (the magic number of old checkpoints) are kept as their
+ * bytes. */
 static bool push_long(machine *m, int width)
 {
     uint64_t length;
@@ -314,9 +321,11 @@ static bool push_float(machine *m)
     return push_new(m, value);
 }
 
-static bool push_global(machine *m, const char *module, size_t module_length, const char *name, size_t name_length)
+static bool push_global(machine *m, const char *module, size_t module_length, const char *name,
+                        size_t name_length)
 {
-    if (module_length > 200 || name_length > 200 || memchr(module, 0, module_length) || memchr(name, 0, name_length)) {
+    if (module_length > 200 || name_length > 200 || memchr(module, 0, module_length) ||
+        memchr(name, 0, name_length)) {
         return fail(m, "a name of a class that is too long");
     }
     char full[402];
@@ -327,8 +336,9 @@ static bool push_global(machine *m, const char *module, size_t module_length, co
     action does;
     if (!global_action(full, &does)) {
         return error_set(m->e, STATUS_DATA,
-                         "%s: pickle: refers to '%s', which no state dict needs; save model.state_dict() instead", m->path,
-                         full);
+                         "%s: pickle: refers to '%s', which no state dict needs; save "
+                         "model.state_dict() instead",
+                         m->path, full);
     }
     pickle_value *value = text_new(m, full, strlen(full));
     if (value) value->kind = PICKLE_GLOBAL;
@@ -347,7 +357,8 @@ static bool op_stack_global(machine *m)
 {
     pickle_value *name = pop(m), *module = name ? pop(m) : NULL;
     if (!module) return false;
-    if (name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT) return fail(m, "a class without a name");
+    if (name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT)
+        return fail(m, "a class without a name");
     return push_global(m, module->text, module->length, name->text, name->length);
 }
 
@@ -370,7 +381,8 @@ static bool push_marked(machine *m, pickle_kind kind)
 static bool push_tuple(machine *m, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (m->depth <= i || !m->stack[m->depth - 1 - i]) return fail(m, "takes a value from an empty stack");
+        if (m->depth <= i || !m->stack[m->depth - 1 - i])
+            return fail(m, "takes a value from an empty stack");
     }
     m->depth -= count;
     return push_items(m, PICKLE_TUPLE, m->stack + m->depth, count);
@@ -397,7 +409,8 @@ static bool add_marked(machine *m, pickle_kind kind)
 static bool add_last(machine *m, pickle_kind kind, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (m->depth <= i || !m->stack[m->depth - 1 - i]) return fail(m, "takes a value from an empty stack");
+        if (m->depth <= i || !m->stack[m->depth - 1 - i])
+            return fail(m, "takes a value from an empty stack");
     }
     m->depth -= count;
     return add_items(m, kind, m->stack + m->depth, count);
@@ -428,22 +441,27 @@ static bool op_call(machine *m)
     pickle_value *arguments = pop(m), *function = arguments ? pop(m) : NULL;
     action does;
     if (!function) return false;
-    if (arguments->kind != PICKLE_TUPLE || function->kind != PICKLE_GLOBAL || !global_action(function->text, &does)) {
+    if (arguments->kind != PICKLE_TUPLE || function->kind != PICKLE_GLOBAL ||
+        !global_action(function->text, &does)) {
         return fail(m, "calls what cannot be called");
     }
     switch (does) {
-    case ACTION_DICT: return push_dict(m, arguments);
+    case ACTION_DICT:
+        return push_dict(m, arguments);
     case ACTION_TENSOR:
-        if (arguments->count < 4) return fail(m, "a tensor without storage, offset, size and stride");
+        if (arguments->count < 4)
+            return fail(m, "a tensor without storage, offset, size and stride");
         return push_items(m, PICKLE_TENSOR, arguments->items, arguments->count);
     case ACTION_FIRST:
         if (arguments->count < 1) return fail(m, "a call without arguments");
         return push(m, arguments->items[0]);
-    default: return push_new(m, value_new(m, PICKLE_OPAQUE));
+    default:
+        return push_new(m, value_new(m, PICKLE_OPAQUE));
     }
 }
 
-/* Attributes set on an object: those of TorchScript modules and namespaces are kept, an OrderedDict's (_metadata) are not. */
+/* Attributes set on an object: those of TorchScript modules and namespaces are kept, an
+ * OrderedDict's (_metadata) are not. */
 static bool op_build(machine *m)
 {
     pickle_value *state = pop(m), *object = state ? top(m) : NULL;
@@ -456,7 +474,8 @@ static bool op_persistent(machine *m)
 {
     pickle_value *id = pop(m);
     if (!id) return false;
-    if (id->kind != PICKLE_TUPLE || id->count < 5) return fail(m, "a persistent id that is no storage");
+    if (id->kind != PICKLE_TUPLE || id->count < 5)
+        return fail(m, "a persistent id that is no storage");
     return push_items(m, PICKLE_STORAGE, id->items, id->count);
 }
 
@@ -471,7 +490,8 @@ static bool op_integer(machine *m, int width)
 {
     uint64_t number;
     if (!take_number(m, width, &number)) return false;
-    return push_integer(m, PICKLE_INTEGER, width == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
+    return push_integer(m, PICKLE_INTEGER,
+                        width == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
 }
 
 static bool op_skip(machine *m, size_t count)
@@ -497,62 +517,111 @@ static bool op_pop(machine *m)
 static bool step(machine *m, unsigned char opcode)
 {
     switch (opcode) {
-    case 0x80: return op_skip(m, 1);                          /* PROTO */
-    case 0x95: return op_skip(m, 8);                          /* FRAME */
-    case '(': return push(m, NULL);                           /* MARK */
-    case '0': return op_pop(m);                               /* POP */
-    case '1': return op_pop_mark(m);                          /* POP_MARK */
-    case '2': return push_new(m, top(m));                     /* DUP */
-    case 'N': return push_new(m, value_new(m, PICKLE_NONE));  /* NONE */
-    case 0x88: return push_integer(m, PICKLE_BOOLEAN, 1);     /* NEWTRUE */
-    case 0x89: return push_integer(m, PICKLE_BOOLEAN, 0);     /* NEWFALSE */
-    case 'J': return op_integer(m, 4);                        /* BININT */
-    case 'K': return op_integer(m, 1);                        /* BININT1 */
-    case 'M': return op_integer(m, 2);                        /* BININT2 */
-    case 0x8a: return push_long(m, 1);                        /* LONG1 */
-    case 0x8b: return push_long(m, 4);                        /* LONG4 */
-    case 'G': return push_float(m);                           /* BINFLOAT */
-    case 0x8c: return push_text(m, 1);                        /* SHORT_BINUNICODE */
-    case 'X': return push_text(m, 4);                         /* BINUNICODE */
-    case 0x8d: return push_text(m, 8);                        /* BINUNICODE8 */
-    case 'U': return push_text(m, 1);                         /* SHORT_BINSTRING */
-    case 'T': return push_text(m, 4);                         /* BINSTRING */
-    case 'C': return push_text(m, 1);                         /* SHORT_BINBYTES */
-    case 'B': return push_text(m, 4);                         /* BINBYTES */
-    case '}': return push_items(m, PICKLE_DICT, NULL, 0);     /* EMPTY_DICT */
-    case ']': return push_items(m, PICKLE_LIST, NULL, 0);     /* EMPTY_LIST */
-    case ')': return push_items(m, PICKLE_TUPLE, NULL, 0);    /* EMPTY_TUPLE */
-    case 0x8f: return push_items(m, PICKLE_LIST, NULL, 0);    /* EMPTY_SET */
-    case 0x90: return add_marked(m, PICKLE_LIST);             /* ADDITEMS */
-    case 0x85: return push_tuple(m, 1);                       /* TUPLE1 */
-    case 0x86: return push_tuple(m, 2);                       /* TUPLE2 */
-    case 0x87: return push_tuple(m, 3);                       /* TUPLE3 */
-    case 't': return push_marked(m, PICKLE_TUPLE);            /* TUPLE */
-    case 'l': return push_marked(m, PICKLE_LIST);             /* LIST */
-    case 'd': return push_marked(m, PICKLE_DICT);             /* DICT */
-    case 'a': return add_last(m, PICKLE_LIST, 1);             /* APPEND */
-    case 'e': return add_marked(m, PICKLE_LIST);              /* APPENDS */
-    case 's': return add_last(m, PICKLE_DICT, 2);             /* SETITEM */
-    case 'u': return add_marked(m, PICKLE_DICT);              /* SETITEMS */
-    case 'c': return op_global(m);                            /* GLOBAL */
-    case 0x93: return op_stack_global(m);                     /* STACK_GLOBAL */
-    case 'R': return op_call(m);                              /* REDUCE */
-    case 0x81: return op_call(m);                             /* NEWOBJ */
-    case 'b': return op_build(m);                             /* BUILD */
-    case 'Q': return op_persistent(m);                        /* BINPERSID */
-    case 'q': return op_memo(m, true, 1);                     /* BINPUT */
-    case 'r': return op_memo(m, true, 4);                     /* LONG_BINPUT */
-    case 0x94: return memo_put(m, m->memo_next++);            /* MEMOIZE */
-    case 'h': return op_memo(m, false, 1);                    /* BINGET */
-    case 'j': return op_memo(m, false, 4);                    /* LONG_BINGET */
+    case 0x80:
+        return op_skip(m, 1); /* PROTO */
+    case 0x95:
+        return op_skip(m, 8); /* FRAME */
+    case '(':
+        return push(m, NULL); /* MARK */
+    case '0':
+        return op_pop(m); /* POP */
+    case '1':
+        return op_pop_mark(m); /* POP_MARK */
+    case '2':
+        return push_new(m, top(m)); /* DUP */
+    case 'N':
+        return push_new(m, value_new(m, PICKLE_NONE)); /* NONE */
+    case 0x88:
+        return push_integer(m, PICKLE_BOOLEAN, 1); /* NEWTRUE */
+    case 0x89:
+        return push_integer(m, PICKLE_BOOLEAN, 0); /* NEWFALSE */
+    case 'J':
+        return op_integer(m, 4); /* BININT */
+    case 'K':
+        return op_integer(m, 1); /* BININT1 */
+    case 'M':
+        return op_integer(m, 2); /* BININT2 */
+    case 0x8a:
+        return push_long(m, 1); /* LONG1 */
+    case 0x8b:
+        return push_long(m, 4); /* LONG4 */
+    case 'G':
+        return push_float(m); /* BINFLOAT */
+    case 0x8c:
+        return push_text(m, 1); /* SHORT_BINUNICODE */
+    case 'X':
+        return push_text(m, 4); /* BINUNICODE */
+    case 0x8d:
+        return push_text(m, 8); /* BINUNICODE8 */
+    case 'U':
+        return push_text(m, 1); /* SHORT_BINSTRING */
+    case 'T':
+        return push_text(m, 4); /* BINSTRING */
+    case 'C':
+        return push_text(m, 1); /* SHORT_BINBYTES */
+    case 'B':
+        return push_text(m, 4); /* BINBYTES */
+    case '}':
+        return push_items(m, PICKLE_DICT, NULL, 0); /* EMPTY_DICT */
+    case ']':
+        return push_items(m, PICKLE_LIST, NULL, 0); /* EMPTY_LIST */
+    case ')':
+        return push_items(m, PICKLE_TUPLE, NULL, 0); /* EMPTY_TUPLE */
+    case 0x8f:
+        return push_items(m, PICKLE_LIST, NULL, 0); /* EMPTY_SET */
+    case 0x90:
+        return add_marked(m, PICKLE_LIST); /* ADDITEMS */
+    case 0x85:
+        return push_tuple(m, 1); /* TUPLE1 */
+    case 0x86:
+        return push_tuple(m, 2); /* TUPLE2 */
+    case 0x87:
+        return push_tuple(m, 3); /* TUPLE3 */
+    case 't':
+        return push_marked(m, PICKLE_TUPLE); /* TUPLE */
+    case 'l':
+        return push_marked(m, PICKLE_LIST); /* LIST */
+    case 'd':
+        return push_marked(m, PICKLE_DICT); /* DICT */
+    case 'a':
+        return add_last(m, PICKLE_LIST, 1); /* APPEND */
+    case 'e':
+        return add_marked(m, PICKLE_LIST); /* APPENDS */
+    case 's':
+        return add_last(m, PICKLE_DICT, 2); /* SETITEM */
+    case 'u':
+        return add_marked(m, PICKLE_DICT); /* SETITEMS */
+    case 'c':
+        return op_global(m); /* GLOBAL */
+    case 0x93:
+        return op_stack_global(m); /* STACK_GLOBAL */
+    case 'R':
+        return op_call(m); /* REDUCE */
+    case 0x81:
+        return op_call(m); /* NEWOBJ */
+    case 'b':
+        return op_build(m); /* BUILD */
+    case 'Q':
+        return op_persistent(m); /* BINPERSID */
+    case 'q':
+        return op_memo(m, true, 1); /* BINPUT */
+    case 'r':
+        return op_memo(m, true, 4); /* LONG_BINPUT */
+    case 0x94:
+        return memo_put(m, m->memo_next++); /* MEMOIZE */
+    case 'h':
+        return op_memo(m, false, 1); /* BINGET */
+    case 'j':
+        return op_memo(m, false, 4); /* LONG_BINGET */
     default:
-        return error_set(m->e, STATUS_DATA, "%s: pickle, byte %zu: opcode 0x%02x, which no state dict needs", m->path,
+        return error_set(m->e, STATUS_DATA,
+                         "%s: pickle, byte %zu: opcode 0x%02x, which no state dict needs", m->path,
                          m->at - 1, opcode);
     }
 }
 
-const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size, size_t *used, const char *path,
-                                error *e)
+const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size,
+                                size_t *used, const char *path, error *e)
 {
     machine m = {.arena = a, .bytes = bytes, .size = size, .path = path, .e = e};
     const pickle_value *result = NULL;

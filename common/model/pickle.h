@@ -1,5 +1,6 @@
-/* A pickle machine for state dicts: it builds numbers, texts, containers and descriptions of tensors, and calls nothing.
-   Names of classes and functions are looked up in a table of known ones; any other is refused by name. */
+/* A pickle machine for state dicts: it builds numbers, texts, containers and descriptions of
+   tensors, and calls nothing. Names of classes and functions are looked up in a table of known
+   ones; any other is refused by name. */
 #ifndef BLADES_MODEL_PICKLE_H
 #define BLADES_MODEL_PICKLE_H
 
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    PICKLE_SIZE_LIMIT = 64 << 20,   /* bytes */
+    PICKLE_SIZE_LIMIT = 64 << 20, /* bytes */
     PICKLE_VALUE_LIMIT = 4000000, /* values built */
 };
 
@@ -47,13 +48,14 @@ typedef struct pickle_arena {
 
 void pickle_arena_free(pickle_arena *a);
 
-/* Runs one pickle at the start of bytes[0..size). Returns its value and sets *used to the bytes it took; NULL on error
-   (STATUS_DATA with the position; `path` is for the message). The value may share and even contain itself: walk it with a
-   limit. */
-const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size, size_t *used, const char *path,
-                                error *e);
+/* Runs one pickle at the start of bytes[0..size). Returns its value and sets *used to the bytes it
+   took; NULL on error (STATUS_DATA with the position; `path` is for the message). The value may
+   share and even contain itself: walk it with a limit. */
+const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size,
+                                size_t *used, const char *path, error *e);
 
-/* The value of a text key; NULL when `dict` is none or has no such key. The last of equal keys counts. */
+/* The value of a text key; NULL when `dict` is none or has no such key. The last of equal keys
+ * counts. */
 const pickle_value *pickle_get(const pickle_value *dict, const char *key);
 
 #endif

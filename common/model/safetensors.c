@@ -23,7 +23,8 @@ typedef struct reader {
 static bool reader_load(const tensor_file *f, const tensor *t, void *bytes, error *e)
 {
     const reader *r = f->reader;
-    return source_read(&r->source, r->data + t->offset, bytes, (size_t)t->count * tensor_type_size(t->type), e);
+    return source_read(&r->source, r->data + t->offset, bytes,
+                       (size_t)t->count * tensor_type_size(t->type), e);
 }
 
 static void reader_close(tensor_file *f)
@@ -39,12 +40,15 @@ static bool header_read(reader *r, error *e)
 {
     const char *path = r->source.path;
     unsigned char prefix[8];
-    if (r->source.size < 8) return error_set(e, STATUS_DATA, "%s: too short for a safetensors file", path);
+    if (r->source.size < 8)
+        return error_set(e, STATUS_DATA, "%s: too short for a safetensors file", path);
     if (!source_read(&r->source, 0, prefix, 8, e)) return false;
     uint64_t length = 0;
     for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
     if (length > (uint64_t)r->source.size - 8 || length > HEADER_LIMIT || length < 2) {
-        return error_set(e, STATUS_DATA, "%s: no safetensors or PyTorch file (a header of %" PRIu64 " bytes)", path, length);
+        return error_set(e, STATUS_DATA,
+                         "%s: no safetensors or PyTorch file (a header of %" PRIu64 " bytes)", path,
+                         length);
     }
     char *text = memory_allocate((size_t)length, 1, e);
     if (!text) return false;
@@ -54,8 +58,8 @@ static bool header_read(reader *r, error *e)
     free(text);
     if (!ok) return false;
     if (!r->header) {
-        return error_set(e, STATUS_DATA, "%s: the safetensors header is no JSON: %s (byte %d)", path, problem.text,
-                         problem.position);
+        return error_set(e, STATUS_DATA, "%s: the safetensors header is no JSON: %s (byte %d)",
+                         path, problem.text, problem.position);
     }
     if (!json_is_object(r->header)) {
         return error_set(e, STATUS_DATA, "%s: the safetensors header is no JSON object", path);
@@ -66,14 +70,17 @@ static bool header_read(reader *r, error *e)
 
 static bool metadata_read(tensor_file *f, json_t *object, error *e)
 {
-    if (!json_is_object(object)) return error_set(e, STATUS_DATA, "%s: __metadata__ is no JSON object", f->path);
+    if (!json_is_object(object))
+        return error_set(e, STATUS_DATA, "%s: __metadata__ is no JSON object", f->path);
     f->metadata = memory_allocate(2 * json_object_size(object) + 1, sizeof *f->metadata, e);
     if (!f->metadata) return false;
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         const char *text = json_string_value(value);
-        if (!text) return error_set(e, STATUS_DATA, "%s: metadata '%.200s' is no text", f->path, key);
+        if (!text)
+            return error_set(e, STATUS_DATA, "%s: metadata '%.200s' is no text", f->path, key);
         f->metadata[2 * f->metadata_count] = key;
         f->metadata[2 * f->metadata_count++ + 1] = text;
     }
@@ -85,17 +92,22 @@ static bool entry_read(tensor *t, json_t *object, int64_t data_size, const char 
 {
     const char *name = t->name;
     const char *type = json_string_value(json_object_get(object, "dtype"));
-    json_t *shape = json_object_get(object, "shape"), *offsets = json_object_get(object, "data_offsets");
-    if (strlen(name) > NAME_LIMIT) return error_set(e, STATUS_DATA, "%s: a tensor's name is too long", path);
+    json_t *shape = json_object_get(object, "shape"),
+           *offsets = json_object_get(object, "data_offsets");
+    if (strlen(name) > NAME_LIMIT)
+        return error_set(e, STATUS_DATA, "%s: a tensor's name is too long", path);
     if (!type || !json_is_array(shape) || json_array_size(offsets) != 2) {
-        return error_set(e, STATUS_DATA, "%s: tensor '%s' lacks dtype, shape or data_offsets", path, name);
+        return error_set(e, STATUS_DATA, "%s: tensor '%s' lacks dtype, shape or data_offsets", path,
+                         name);
     }
     t->type = tensor_type_named(type);
     if (t->type == TENSOR_TYPES) {
-        return error_set(e, STATUS_DATA, "%s: tensor '%s' has the unknown type '%.20s'", path, name, type);
+        return error_set(e, STATUS_DATA, "%s: tensor '%s' has the unknown type '%.20s'", path, name,
+                         type);
     }
     if (json_array_size(shape) > TENSOR_RANK_LIMIT) {
-        return error_set(e, STATUS_DATA, "%s: tensor '%s' has more than %d dimensions", path, name, TENSOR_RANK_LIMIT);
+        return error_set(e, STATUS_DATA, "%s: tensor '%s' has more than %d dimensions", path, name,
+                         TENSOR_RANK_LIMIT);
     }
     t->rank = (int)json_array_size(shape);
     for (int i = 0; i < t->rank; i++) {
@@ -103,7 +115,8 @@ static bool entry_read(tensor *t, json_t *object, int64_t data_size, const char 
         t->shape[i] = json_is_integer(side) ? json_integer_value(side) : -1;
     }
     t->count = tensor_shape_count(t->rank, t->shape);
-    if (t->count < 0) return error_set(e, STATUS_DATA, "%s: tensor '%s' has an impossible shape", path, name);
+    if (t->count < 0)
+        return error_set(e, STATUS_DATA, "%s: tensor '%s' has an impossible shape", path, name);
     json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     t->offset = json_is_integer(begin) ? json_integer_value(begin) : -1;
     int64_t after = json_is_integer(end) ? json_integer_value(end) : -1;
@@ -141,7 +154,8 @@ static bool layout_check(const tensor_file *f, int64_t data_size, error *e)
     }
     free(order);
     if (ok && expected != data_size) {
-        ok = error_set(e, STATUS_DATA, "%s: %" PRId64 " bytes belong to no tensor", f->path, data_size - expected);
+        ok = error_set(e, STATUS_DATA, "%s: %" PRId64 " bytes belong to no tensor", f->path,
+                       data_size - expected);
     }
     return ok;
 }
@@ -150,12 +164,14 @@ static bool table_read(tensor_file *f, reader *r, error *e)
 {
     size_t size = json_object_size(r->header);
     int64_t data_size = r->source.size - r->data;
-    if (size > TENSOR_COUNT_LIMIT) return error_set(e, STATUS_DATA, "%s: too many tensors", f->path);
+    if (size > TENSOR_COUNT_LIMIT)
+        return error_set(e, STATUS_DATA, "%s: too many tensors", f->path);
     f->tensors = memory_zeroed(size + 1, sizeof *f->tensors, e);
     if (!f->tensors) return false;
     const char *key;
     json_t *value;
-    json_object_foreach(r->header, key, value) {
+    json_object_foreach(r->header, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0) {
             if (!metadata_read(f, value, e)) return false;
             continue;
@@ -176,12 +192,14 @@ tensor_file *safetensors_open(const char *path, error *e)
         free(r);
         return NULL;
     }
-    *f = (tensor_file){.format = "safetensors", .reader = r, .load = reader_load, .close = reader_close};
+    *f = (tensor_file){
+        .format = "safetensors", .reader = r, .load = reader_load, .close = reader_close};
     r->source.fd = -1;
     f->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
     bool standard = strcmp(path, "-") == 0;
-    if (f->path && source_open(&r->source, standard ? path : f->path, e) && header_read(r, e) && table_read(f, r, e)) {
+    if (f->path && source_open(&r->source, standard ? path : f->path, e) && header_read(r, e) &&
+        table_read(f, r, e)) {
         return f;
     }
     tensor_file_close(f);
@@ -212,7 +230,8 @@ static size_t entry_size(const safetensors_entry *entry)
 
 static int entry_compare(const void *a, const void *b)
 {
-    const safetensors_entry *x = *(const safetensors_entry *const *)a, *y = *(const safetensors_entry *const *)b;
+    const safetensors_entry *x = *(const safetensors_entry *const *)a,
+                            *y = *(const safetensors_entry *const *)b;
     size_t x_size = tensor_type_size(x->type), y_size = tensor_type_size(y->type);
     if (x_size != y_size) return x_size > y_size ? -1 : 1;
     return strcmp(x->name, y->name);
@@ -235,19 +254,22 @@ static int64_t entry_build(json_t *header, const safetensors_entry *entry, int64
 {
     int64_t end = begin + (int64_t)entry_size(entry);
     json_t *shape = json_array();
-    for (int i = 0; i < entry->rank; i++) json_array_append_new(shape, json_integer(entry->shape[i]));
-    json_t *object = json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor_type_name(entry->type), "shape", shape,
-                               "data_offsets", (json_int_t)begin, (json_int_t)end);
+    for (int i = 0; i < entry->rank; i++)
+        json_array_append_new(shape, json_integer(entry->shape[i]));
+    json_t *object = json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor_type_name(entry->type),
+                               "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)end);
     return json_object_set_new(header, entry->name, object) == 0 ? end : -1;
 }
 
-/* The header as text, padded to a multiple of 8; keys in the order of insertion, metadata sorted. */
-static char *header_build(const safetensors_entry *const *order, size_t count, const safetensors_pair *metadata,
-                          size_t metadata_count, error *e)
+/* The header as text, padded to a multiple of 8; keys in the order of insertion, metadata sorted.
+ */
+static char *header_build(const safetensors_entry *const *order, size_t count,
+                          const safetensors_pair *metadata, size_t metadata_count, error *e)
 {
     char *padded = NULL;
     json_t *header = json_object(), *pairs = metadata_build(metadata, metadata_count);
-    char *text = NULL, *pairs_text = pairs ? json_dumps(pairs, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    char *text = NULL,
+         *pairs_text = pairs ? json_dumps(pairs, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     int64_t offset = pairs_text ? 0 : -1;
     for (size_t i = 0; i < count && offset >= 0; i++) {
         if (json_object_get(header, order[i]->name)) {
@@ -257,12 +279,14 @@ static char *header_build(const safetensors_entry *const *order, size_t count, c
     }
     if (offset >= 0) text = json_dumps(header, JSON_COMPACT);
     if (!text) {
-        error_set(e, STATUS_INTERNAL, "a name or a metadata text of a safetensors file is no UTF-8");
+        error_set(e, STATUS_INTERNAL,
+                  "a name or a metadata text of a safetensors file is no UTF-8");
     } else if (!e->status) {
         size_t length = strlen(text) + strlen(pairs_text) + sizeof "{\"__metadata__\":,}";
         padded = memory_allocate(length + 8, 1, e);
         if (padded) {
-            int written = sprintf(padded, "{\"__metadata__\":%s%s%s", pairs_text, count ? "," : "", text + 1);
+            int written =
+                sprintf(padded, "{\"__metadata__\":%s%s%s", pairs_text, count ? "," : "", text + 1);
             while (written % 8) padded[written++] = ' ';
             padded[written] = 0;
         }
@@ -307,10 +331,12 @@ bool safetensors_write(const char *path, const safetensors_entry *entries, size_
         unsigned char prefix[8];
         size_t length = strlen(header);
         for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)length >> 8 * i);
-        ok = (fwrite(prefix, 1, 8, out.file) == 8 && fwrite(header, 1, length, out.file) == length) ||
+        ok = (fwrite(prefix, 1, 8, out.file) == 8 &&
+              fwrite(header, 1, length, out.file) == length) ||
              error_set(e, STATUS_IO, "%s: cannot write: ", path ? path : "standard output");
         for (size_t i = 0; i < count && ok; i++) {
-            ok = entry_write(order[i], out.file, e) || error_context(e, "%s", path ? path : "standard output");
+            ok = entry_write(order[i], out.file, e) ||
+                 error_context(e, "%s", path ? path : "standard output");
         }
         ok = output_commit(&out, e) && ok;
     }

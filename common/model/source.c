@@ -73,7 +73,8 @@ bool source_read(const source *s, int64_t offset, void *out, size_t size, error 
         ssize_t got = pread(s->fd, at, size, (off_t)offset);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return error_set(e, STATUS_IO, "%s: ", s->path);
-        if (got == 0) return error_set(e, STATUS_DATA, "%s: became shorter while it was read", s->path);
+        if (got == 0)
+            return error_set(e, STATUS_DATA, "%s: became shorter while it was read", s->path);
         at += got;
         offset += got;
         size -= (size_t)got;

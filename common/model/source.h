@@ -1,4 +1,5 @@
-/* Random access to the bytes of an input: a regular file is read where it lies, anything else is read into memory. */
+/* Random access to the bytes of an input: a regular file is read where it lies, anything else is
+ * read into memory. */
 #ifndef BLADES_MODEL_SOURCE_H
 #define BLADES_MODEL_SOURCE_H
 
@@ -13,7 +14,8 @@ typedef struct source {
     int64_t size;
 } source;
 
-/* STATUS_NO_INPUT when it cannot be opened, STATUS_IO. "-": standard input. `path` must outlive the source. */
+/* STATUS_NO_INPUT when it cannot be opened, STATUS_IO. "-": standard input. `path` must outlive the
+ * source. */
 bool source_open(source *s, const char *path, error *e);
 /* STATUS_DATA when [offset, offset + size) is not all inside. */
 bool source_read(const source *s, int64_t offset, void *out, size_t size, error *e);

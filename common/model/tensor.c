@@ -42,7 +42,8 @@ tensor_type tensor_type_named(const char *name)
 
 float half_to_float(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 1023;
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
+             mantissa = half & 1023;
     if (exponent == 0) {
         float value = ldexpf((float)mantissa, -24);
         return sign ? -value : value;
@@ -108,10 +109,12 @@ static int pair_compare(const void *a, const void *b)
 bool tensor_file_sort(tensor_file *f, error *e)
 {
     if (f->count) qsort(f->tensors, f->count, sizeof *f->tensors, tensor_compare);
-    if (f->metadata_count) qsort(f->metadata, f->metadata_count, 2 * sizeof *f->metadata, pair_compare);
+    if (f->metadata_count)
+        qsort(f->metadata, f->metadata_count, 2 * sizeof *f->metadata, pair_compare);
     for (size_t i = 1; i < f->count; i++) {
         if (strcmp(f->tensors[i - 1].name, f->tensors[i].name) == 0) {
-            return error_set(e, STATUS_DATA, "%s: tensor '%.200s' appears twice", f->path, f->tensors[i].name);
+            return error_set(e, STATUS_DATA, "%s: tensor '%.200s' appears twice", f->path,
+                             f->tensors[i].name);
         }
     }
     return true;
@@ -127,7 +130,8 @@ const tensor *tensor_file_find(const tensor_file *f, const char *name)
 const char *tensor_file_metadata(const tensor_file *f, const char *key)
 {
     if (!f->metadata_count) return NULL;
-    const char **pair = bsearch(&key, f->metadata, f->metadata_count, 2 * sizeof *f->metadata, pair_compare);
+    const char **pair =
+        bsearch(&key, f->metadata, f->metadata_count, 2 * sizeof *f->metadata, pair_compare);
     return pair ? pair[1] : NULL;
 }
 
@@ -181,16 +185,26 @@ static double element_number(tensor_type type, const unsigned char *bytes, int64
     } u;
     memcpy(&u, at, types[type].size);
     switch (type) {
-    case TENSOR_F64: return u.f64;
-    case TENSOR_F32: return u.f32;
-    case TENSOR_F16: return half_to_float(u.u16);
-    case TENSOR_BF16: return bfloat16_to_float(u.u16);
-    case TENSOR_I64: return (double)u.i64;
-    case TENSOR_I32: return u.i32;
-    case TENSOR_I16: return u.i16;
-    case TENSOR_I8: return (int8_t)*at;
-    case TENSOR_BOOL: return *at != 0;
-    default: return *at;
+    case TENSOR_F64:
+        return u.f64;
+    case TENSOR_F32:
+        return u.f32;
+    case TENSOR_F16:
+        return half_to_float(u.u16);
+    case TENSOR_BF16:
+        return bfloat16_to_float(u.u16);
+    case TENSOR_I64:
+        return (double)u.i64;
+    case TENSOR_I32:
+        return u.i32;
+    case TENSOR_I16:
+        return u.i16;
+    case TENSOR_I8:
+        return (int8_t)*at;
+    case TENSOR_BOOL:
+        return *at != 0;
+    default:
+        return *at;
     }
 }
 
@@ -231,11 +245,13 @@ bool tensor_read_integers(const tensor_file *f, const tensor *t, int64_t *out, e
     bool whole = true;
     for (int64_t i = 0; i < t->count && whole; i++) {
         double number = element_number(t->type, bytes, i);
-        whole = number >= -9007199254740992.0 && number <= 9007199254740992.0 && number == floor(number);
+        whole = number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
+                number == floor(number);
         if (whole) out[i] = (int64_t)number;
     }
     free(bytes);
-    return whole || error_set(e, STATUS_DATA, "%s: tensor '%.200s' should hold whole numbers", f->path, t->name);
+    return whole || error_set(e, STATUS_DATA, "%s: tensor '%.200s' should hold whole numbers",
+                              f->path, t->name);
 }
 
 float *tensor_read_new(const tensor_file *f, const char *name, int rank, int64_t *shape, error *e)
