@@ -32,7 +32,7 @@ typedef struct extraction {
     metadata_table *metadata;
     bool from_files; /* else the records come from the metadata alone */
     size_t count, next;
-    photo *photos; /* two a worker: the file's, the metadata's */
+    exif_photo *photos; /* two a worker: the file's, the metadata's */
     stream_writer writer;
     progress shown;
     int64_t missing; /* files that could not be opened */
@@ -74,14 +74,14 @@ static bool is_set(const cli *c, const char *key)
     return false;
 }
 
-static void put_record(stream_chunk *k, const cli *c, const char *name, const photo *p,
+static void put_record(stream_chunk *k, const cli *c, const char *name, const exif_photo *p,
                        const metadata_object *o)
 {
     static const char *const passed[] = {"label", "source", "split"};
     record_begin(k, "photo");
     put_text(k, "id", name);
     put_text(k, "path", name);
-    photo_put(k, p);
+    exif_photo_put(k, p);
     for (size_t i = 0; o && i < CLI_COUNT(passed); i++) {
         const char *text = metadata_text(o, passed[i]);
         if (text && !is_set(c, passed[i])) put_text(k, passed[i], text);
@@ -98,12 +98,12 @@ static void put_problem(extraction *x, batch_item *item, size_t i, const char *n
     item->missing += problem->status == STATUS_NO_INPUT;
 }
 
-static void work_file(extraction *x, batch_item *item, size_t i, photo *p)
+static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
 {
     const char *path = x->c->inputs.item[item->first + i];
     error problem = {0};
     size_t index;
-    if (!photo_read(&p[0], path, &problem)) {
+    if (!exif_photo_read(&p[0], path, &problem)) {
         put_problem(x, item, i, path, &problem);
         return;
     }
@@ -112,14 +112,14 @@ static void work_file(extraction *x, batch_item *item, size_t i, photo *p)
         o = metadata_get(x->metadata, index);
     if (o) {
         metadata_photo(o, &p[1]);
-        photo_complete(&p[0], &p[1]);
+        exif_photo_complete(&p[0], &p[1]);
         item->joined++;
     }
     put_record(&item->out, x->c, path, &p[0], o);
     metadata_object_free(o);
 }
 
-static void work_metadata(extraction *x, batch_item *item, size_t i, photo *p)
+static void work_metadata(extraction *x, batch_item *item, size_t i, exif_photo *p)
 {
     error problem = {0};
     char name[32];

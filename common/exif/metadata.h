@@ -33,7 +33,7 @@ metadata_object *metadata_get(const metadata_table *m, size_t index); /* NULL: o
 void metadata_object_free(metadata_object *o);                        /* NULL is fine */
 
 /* Its tags and size, set in a photo (cleared first). */
-void metadata_photo(const metadata_object *o, photo *p);
+void metadata_photo(const metadata_object *o, exif_photo *p);
 /* What it calls its photo, a path before other names; "" when nothing. Valid as long as the object.
  */
 const char *metadata_name(const metadata_object *o);

@@ -142,13 +142,13 @@ static void take_object(tag_reader *r, const json_t *object, int depth)
     }
 }
 
-void metadata_photo(const metadata_object *o, photo *p)
+void metadata_photo(const metadata_object *o, exif_photo *p)
 {
     tag_reader r = {.tags = &p->tags};
     for (int i = 0; i < KEY_COUNT; i++) r.rank[i] = 100;
-    photo_clear(p);
+    exif_photo_clear(p);
     take_object(&r, o->json, 0);
-    photo_take_size_tags(p);
+    exif_photo_take_size_tags(p);
 }
 
 const char *metadata_name(const metadata_object *o)

@@ -15,14 +15,14 @@
 
 enum { PIPE_BYTES = 16 << 20, PIPE_STEP = 64 << 10 };
 
-void photo_clear(photo *p)
+void exif_photo_clear(exif_photo *p)
 {
     p->format = NULL;
     p->width = p->height = 0;
     photo_tags_clear(&p->tags);
 }
 
-void photo_take_size_tags(photo *p)
+void exif_photo_take_size_tags(exif_photo *p)
 {
     double width, height;
     if (!tag_value_number(&p->tags.value[KEY_IMAGE_WIDTH], 0, &width) ||
@@ -33,7 +33,7 @@ void photo_take_size_tags(photo *p)
     p->height = (int64_t)height;
 }
 
-static bool read_source(photo *p, exif_source *s, const char *path, error *e)
+static bool read_source(exif_photo *p, exif_source *s, const char *path, error *e)
 {
     exif_container c;
     int blocks = 0;
@@ -50,7 +50,7 @@ static bool read_source(photo *p, exif_source *s, const char *path, error *e)
     p->width = c.width;
     p->height = c.height;
     exif_container_free(&c);
-    if (!strcmp(c.format, "TIFF")) photo_take_size_tags(p); /* it has no other */
+    if (!strcmp(c.format, "TIFF")) exif_photo_take_size_tags(p); /* it has no other */
     if (p->width == 0 && (blocks == 0 || !strcmp(c.format, "TIFF")))
         return error_set(e, STATUS_DATA, "%s: damaged %s file: it has no image header", path,
                          c.format);
@@ -58,7 +58,7 @@ static bool read_source(photo *p, exif_source *s, const char *path, error *e)
 }
 
 /* Reads what is no regular file into memory. */
-static bool read_pipe(photo *p, int file, const char *path, error *e)
+static bool read_pipe(exif_photo *p, int file, const char *path, error *e)
 {
     unsigned char *bytes = NULL;
     size_t size = 0, room = 0;
@@ -86,9 +86,9 @@ done:
     return good;
 }
 
-bool photo_read(photo *p, const char *path, error *e)
+bool exif_photo_read(exif_photo *p, const char *path, error *e)
 {
-    photo_clear(p);
+    exif_photo_clear(p);
     bool standard_input = !strcmp(path, "-");
     int file = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat info;
@@ -110,7 +110,7 @@ bool photo_read(photo *p, const char *path, error *e)
     return good;
 }
 
-void photo_complete(photo *p, const photo *from)
+void exif_photo_complete(exif_photo *p, const exif_photo *from)
 {
     if (p->width == 0) {
         p->width = from->width;
@@ -159,7 +159,7 @@ static void put_raw(stream_chunk *k, const photo_tags *t)
     put_map_end(k);
 }
 
-void photo_put(stream_chunk *k, const photo *p)
+void exif_photo_put(stream_chunk *k, const exif_photo *p)
 {
     if (p->width > 0) put_integer(k, "width", p->width);
     if (p->height > 0) put_integer(k, "height", p->height);
