@@ -1,285 +1,203 @@
-/* Faces from files, folders and streams. */
+/* Face streams as they are batched: files at once, pipes window by window. */
 #include "face/face_input.h"
-#include "face/photo.h"
-#include "image/folder.h"
 
-#include <fcntl.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FACES_MAX = 1000 }; /* of one photo */
+static const char *const kinds[] = {"face", NULL};
 
-struct face_input {
-    crop_options crop;
-    double central;
-    cli_strings names, owned;
-    size_t next; /* name */
-    bool has_stream;
-    cli_strings current;   /* the one stream that `reader` reads */
-    stream_reader *reader; /* NULL: between streams */
-};
-
-/* ---- Opening ------------------------------------------------------------------------------------
- */
-
-static bool is_stream(const char *path)
+static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
 {
-    unsigned char head = 0;
-    if (strcmp(path, "-") == 0) return true;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    ssize_t got = read(file, &head, 1);
-    close(file);
-    return got == 1 && stream_looks_like(&head, 1);
-}
-
-static bool open_stream(face_input *f, const char *path, error *e)
-{
-    static const char *const kinds[] = {"photo", "face", NULL};
-    f->current.count = 0;
-    if (!cli_strings_add(&f->current, path, e)) return false;
-    f->reader = stream_reader_open(&f->current, kinds, e);
-    return f->reader != NULL;
-}
-
-face_input *face_input_open(const cli *c, crop_options crop, double central, error *e)
-{
-    face_input *f = memory_zeroed(1, sizeof *f, e);
-    if (!f) return NULL;
-    f->crop = crop;
-    f->central = central;
-    for (size_t i = 0; i < c->inputs.count; i++)
-        if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
-    for (size_t i = 0; i < f->names.count && !f->has_stream; i++)
-        f->has_stream = is_stream(f->names.item[i]);
-    if (f->names.count && is_stream(f->names.item[0]) &&
-        !open_stream(f, f->names.item[f->next++], e))
-        goto fail;
-    return f;
-fail:
-    face_input_close(f);
-    return NULL;
-}
-
-const msgpack_object *face_input_header(const face_input *f)
-{
-    return f->reader ? stream_reader_header(f->reader) : NULL;
-}
-
-int64_t face_input_total(const face_input *f)
-{
-    return f->has_stream ? 0 : (int64_t)f->names.count;
-}
-
-void face_input_close(face_input *f)
-{
-    if (!f) return;
-    stream_reader_close(f->reader);
-    folder_names_free(&f->owned);
-    cli_strings_free(&f->names);
-    cli_strings_free(&f->current);
-    free(f);
-}
-
-/* ---- Items --------------------------------------------------------------------------------------
- */
-
-static int next_source(face_input *f, input_item *item, error *e)
-{
-    for (;;) {
-        if (f->reader) {
-            int more = stream_reader_next(f->reader, &item->record, e);
-            if (more != 0) return more;
-            stream_reader_close(f->reader);
-            f->reader = NULL;
-        }
-        if (f->next == f->names.count) return 0;
-        const char *path = f->names.item[f->next++];
-        if (!is_stream(path)) {
-            item->path = path;
-            return 1;
-        }
-        if (!open_stream(f, path, e)) return -1;
+    if (in->problem_count == in->problem_capacity) {
+        size_t capacity = in->problem_capacity ? 2 * in->problem_capacity : 16;
+        face_problem *grown = memory_resize(in->problem, capacity, sizeof *grown, e);
+        if (!grown) return false;
+        in->problem = grown;
+        in->problem_capacity = capacity;
     }
-}
-
-int face_input_next(face_input *f, input_item **item, error *e)
-{
-    *item = memory_zeroed(1, sizeof **item, e);
-    if (!*item) return -1;
-    int more = next_source(f, *item, e);
-    if (more > 0) return 1;
-    input_item_free(*item);
-    *item = NULL;
-    return more;
-}
-
-void input_item_free(input_item *item)
-{
-    if (!item) return;
-    for (size_t i = 0; i < item->count; i++) {
-        free(item->faces[i].id);
-        free(item->faces[i].reason);
-        image_free(&item->faces[i].crop);
-    }
-    free(item->faces);
-    stream_record_free(item->record);
-    free(item);
-}
-
-/* Makes room for `count` faces; without memory the item has none. */
-static bool allocate_faces(input_item *item, size_t count)
-{
-    item->faces = calloc(count ? count : 1, sizeof *item->faces);
-    item->count = item->faces ? count : 0;
-    return item->faces != NULL;
-}
-
-/* Ends a face with its reason, when there is one. */
-static void finish_face(input_face *face, const error *e)
-{
-    if (!e->status) return;
-    image_free(&face->crop);
-    face->reason = strdup(e->text);
-}
-
-/* ---- Image files --------------------------------------------------------------------------------
- */
-
-/* The box whose crop is the central square: crop_place multiplies by the scale and rounds down. */
-static void central_box(const face_input *f, const photo *p, double box[4])
-{
-    double shorter = p->width < p->height ? p->width : p->height;
-    double half = (shorter * f->central + 0.5) / f->crop.scale / 2;
-    box[0] = p->width / 2.0 - half;
-    box[1] = p->height / 2.0 - half;
-    box[2] = p->width / 2.0 + half;
-    box[3] = p->height / 2.0 + half;
-}
-
-static void prepare_file(const face_input *f, input_item *item)
-{
-    if (!allocate_faces(item, 1)) return;
-    photo p = {0};
-    error e = {0};
-    double box[4];
-    item->faces[0].id = strdup(item->path);
-    if (photo_open(&p, item->path, IMAGE_LIMITS, &e)) {
-        central_box(f, &p, box);
-        photo_crop(&p, box, f->crop, &item->faces[0].crop, NULL, &e);
-    }
-    photo_close(&p);
-    finish_face(&item->faces[0], &e);
-}
-
-/* ---- Photo records ------------------------------------------------------------------------------
- */
-
-static char *face_id(const char *photo, size_t index)
-{
-    size_t size = strlen(photo) + 24;
-    char *id = malloc(size);
-    if (id) snprintf(id, size, "%s#%zu", photo, index);
-    return id;
-}
-
-static bool read_box(const msgpack_object *face, double box[4], error *e)
-{
-    const msgpack_object *list = object_get(face, "box");
-    bool good = list && list->type == MSGPACK_OBJECT_ARRAY && list->via.array.size == 4;
-    for (uint32_t i = 0; good && i < 4; i++) {
-        const msgpack_object *o = &list->via.array.ptr[i];
-        if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
-            box[i] = (double)o->via.u64;
-        else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
-            box[i] = (double)o->via.i64;
-        else if (o->type == MSGPACK_OBJECT_FLOAT32 || o->type == MSGPACK_OBJECT_FLOAT64)
-            box[i] = o->via.f64;
-        else
-            good = false;
-    }
-    return good || error_set(e, STATUS_DATA, "a face without a box of four numbers");
-}
-
-static void prepare_photo(const face_input *f, input_item *item)
-{
-    const msgpack_object *record = &item->record->object, *faces = object_get(record, "faces");
-    size_t count = faces && faces->type == MSGPACK_OBJECT_ARRAY ? faces->via.array.size : 0;
-    photo p = {0};
-    error opened = {0};
-    char *path = object_text_copy(record, "path");
-    if (!allocate_faces(item, count > FACES_MAX ? FACES_MAX : count)) goto done;
-    if (!path)
-        error_set(&opened, STATUS_DATA, "the photo record has no path");
-    else if (count)
-        photo_open(&p, path, IMAGE_LIMITS, &opened);
-    for (size_t i = 0; i < item->count; i++) {
-        error e = opened;
-        double box[4], upright[4];
-        item->faces[i].id = face_id(item->record->id, i);
-        if (!e.status && read_box(&faces->via.array.ptr[i], box, &e)) {
-            photo_box_upright(&p, box, upright);
-            photo_crop(&p, upright, f->crop, &item->faces[i].crop, NULL, &e);
-        }
-        finish_face(&item->faces[i], &e);
-    }
-done:
-    photo_close(&p);
-    free(path);
-}
-
-/* ---- Face records -------------------------------------------------------------------------------
- */
-
-/* The pixels of a face record as an image. */
-static bool face_pixels(const msgpack_object *record, image *out, error *e)
-{
-    const void *bytes;
-    size_t size;
-    int64_t width = 0, height = 0;
-    if (!object_binary(record, "pixels", &bytes, &size))
-        return error_set(e, STATUS_DATA, "the face record has no pixels");
-    if (object_text_is(record, "coding", "png")) {
-        image_info info;
-        return image_probe(bytes, size, IMAGE_LIMITS, &info, e) &&
-               image_decode(bytes, size, &info, 1, out, e);
-    }
-    object_integer(record, "width", &width);
-    object_integer(record, "height", &height);
-    if (width < 1 || height < 1 || width > 65535 || height > 65535 ||
-        (size_t)width * (size_t)height * 3 != size)
-        return error_set(e, STATUS_DATA, "the face record has %zu bytes of pixels for %lld x %lld",
-                         size, (long long)width, (long long)height);
-    if (!image_allocate(out, (int)width, (int)height, e)) return false;
-    memcpy(out->pixels, bytes, size);
+    face_problem *problem = &in->problem[in->problem_count++];
+    problem->place = place;
+    snprintf(problem->reason, sizeof problem->reason, "%s", reason);
     return true;
 }
 
-static void prepare_face(const face_input *f, input_item *item)
+static bool add_record(face_input *in, const msgpack_object *record, bool is_error,
+                       stream_place place, error *e)
 {
-    if (!allocate_faces(item, 1)) return;
-    input_face *face = &item->faces[0];
-    image whole = {0};
-    error e = {0};
-    face->id = strdup(item->record->id);
-    if (face_pixels(&item->record->object, &whole, &e)) {
-        const double rectangle[4] = {0, 0, whole.width, whole.height};
-        image_resample(&whole, rectangle, f->crop.how, f->crop.size, f->crop.size, &face->crop, &e);
-    }
-    image_free(&whole);
-    finish_face(face, &e);
+    char reason[80] = "";
+    int added = is_error ? 0 : catalog_add(&in->faces, record, place, reason, e);
+    if (added < 0) return false;
+    if (added == 0 && (is_error || reason[0])) return add_problem(in, place, reason, e);
+    return true;
 }
 
-void face_input_prepare(const face_input *f, input_item *item)
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static bool read_index(face_input *in, error *e)
 {
-    if (item->path)
-        prepare_file(f, item);
-    else if (item->record->is_error)
-        return;
-    else if (object_text_is(&item->record->object, "type", "photo"))
-        prepare_photo(f, item);
+    stream_place place;
+    msgpack_object record;
+    bool is_error;
+    int found;
+    while ((found = stream_index_next(in->store.index, &place, &record, &is_error, e)) > 0)
+        if (!add_record(in, &record, is_error, place, e)) return false;
+    return found == 0;
+}
+
+/* ---- Pipes ---------------------------------------------------------------------------------- */
+
+/* Takes over a record. */
+static bool add_owned(face_input *in, stream_record *record, error *e)
+{
+    stream_place place;
+    return face_store_add(&in->store, record, &place, e) &&
+           add_record(in, &record->object, record->is_error, place, e);
+}
+
+/* Adds the records of faces until there are `limit` of them, and the first record of the next stays
+   pending. */
+static bool read_window(face_input *in, size_t limit, error *e)
+{
+    int found;
+    stream_record *record = in->pending;
+    in->pending = NULL;
+    if (record && !add_owned(in, record, e)) return false;
+    while ((found = stream_reader_next(in->reader, &record, e)) > 0) {
+        bool full = in->faces.face_count >= limit;
+        if (full && !record->is_error && !catalog_has_face(&in->faces, &record->object)) {
+            in->pending = record;
+            break;
+        }
+        if (!add_owned(in, record, e)) return false;
+    }
+    return found >= 0;
+}
+
+/* Moves the records of the kept faces out of the window before. */
+static bool keep_records(face_input *in, const uint32_t *kept, size_t count, face_store *old,
+                         error *e)
+{
+    catalog before = in->faces;
+    *old = in->store;
+    in->store = (face_store){0};
+    bool good = catalog_open(&in->faces, &in->options, in->tasks, e);
+    for (size_t i = 0; good && i < count; i++) {
+        const catalog_face *face = &before.face[kept[i]];
+        for (uint32_t k = face->first; good && k < face->first + face->count; k++) {
+            stream_record **record = &old->record[before.variant[k].place.offset];
+            stream_record *moved = *record;
+            *record = NULL;
+            good = add_owned(in, moved, e);
+        }
+    }
+    catalog_close(&before);
+    return good;
+}
+
+static bool next_window(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
+{
+    face_store old = {0};
+    in->problem_count = 0;
+    in->options.fill_sides = false;
+    bool good = keep_records(in, kept, kept_count, &old, e) &&
+                read_window(in, in->faces.face_count + in->window, e);
+    face_store_close(&old);
+    return good;
+}
+
+/* The reader forgets the first header with the next segment: keeps a copy. */
+static bool keep_header(face_input *in, error *e)
+{
+    msgpack_sbuffer bytes;
+    msgpack_packer p;
+    size_t used = 0;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&p, &bytes, msgpack_sbuffer_write);
+    bool kept = msgpack_pack_object(&p, *stream_reader_header(in->reader)) == 0;
+    in->header_bytes = bytes.data;
+    kept = kept && msgpack_unpack_next(&in->header, bytes.data, bytes.size, &used) ==
+                       MSGPACK_UNPACK_SUCCESS;
+    return kept || error_set(e, STATUS_SYSTEM, "out of memory");
+}
+
+/* ---- Public --------------------------------------------------------------------------------- */
+
+bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_options *options,
+                     task_list *tasks, size_t window, error *e)
+{
+    *in = (face_input){
+        .inputs = inputs, .options = *options, .tasks = tasks, .window = window, .more = true};
+    if (!catalog_open(&in->faces, options, tasks, e)) return false;
+    if (stream_index_possible(inputs))
+        return (in->store.index = stream_index_open(inputs, kinds, e)) != NULL;
+    return (in->reader = stream_reader_open(inputs, kinds, e)) != NULL && keep_header(in, e);
+}
+
+const msgpack_object *face_input_header(const face_input *in)
+{
+    return in->reader ? &in->header.data : stream_index_header(in->store.index);
+}
+
+int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
+{
+    if (!in->more) return 0;
+    bool good;
+    if (!in->reader)
+        good = read_index(in, e);
+    else if (in->windows == 0)
+        good = read_window(in, in->window, e);
     else
-        prepare_face(f, item);
+        good = next_window(in, kept, kept_count, e);
+    if (!good) return -1;
+    in->more = in->pending != NULL;
+    in->whole = in->windows++ == 0 && !in->more;
+    in->faces.options.fill_sides = in->whole;
+    return catalog_finish(&in->faces, e) ? 1 : -1;
+}
+
+void face_input_close(face_input *in)
+{
+    face_store_close(&in->store);
+    catalog_close(&in->faces);
+    stream_reader_close(in->reader);
+    stream_record_free(in->pending);
+    msgpack_unpacked_destroy(&in->header);
+    free(in->header_bytes);
+    free(in->problem);
+    *in = (face_input){0};
+}
+
+/* ---- Spooling ------------------------------------------------------------------------------- */
+
+static bool copy_bytes(int from, int to, const char *path, error *e)
+{
+    static char buffer[1 << 16];
+    for (;;) {
+        ssize_t got = read(from, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return error_set(e, STATUS_IO, "standard input: ");
+        if (got == 0) return true;
+        for (ssize_t done = 0; done < got;) {
+            ssize_t put = write(to, buffer + done, (size_t)(got - done));
+            if (put < 0 && errno != EINTR) return error_set(e, STATUS_IO, "%s: ", path);
+            if (put > 0) done += put;
+        }
+    }
+}
+
+bool standard_input_spool(error *e)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/blades.XXXXXX", folder && *folder ? folder : "/tmp");
+    int file = mkstemp(path);
+    if (file < 0) return error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+    unlink(path);
+    bool copied = copy_bytes(STDIN_FILENO, file, path, e);
+    if (copied && (lseek(file, 0, SEEK_SET) != 0 || dup2(file, STDIN_FILENO) < 0))
+        copied = error_set(e, STATUS_IO, "%s: ", path);
+    close(file);
+    return copied;
 }

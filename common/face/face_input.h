@@ -1,43 +1,50 @@
-/* Faces as a model wants them, from whatever a user names: image files, folders, photo and face
- * streams. */
+/* Face streams as they are batched: a regular file at once, mapped and indexed; a pipe window by
+   window, in memory. */
 #ifndef BLADES_FACE_FACE_INPUT_H
 #define BLADES_FACE_FACE_INPUT_H
 
-#include "face/crop.h"
+#include "face/catalog.h"
+#include "face/store.h"
 #include "stream/reader.h"
 
-/* One face, or the reason why there is none. */
-typedef struct input_face {
-    char *id;
-    char *reason; /* NULL: pixels are there */
-    image crop;   /* size x size */
-} input_face;
+/* A record that is passed on as it is (an error record of an earlier stage), or becomes one. */
+typedef struct face_problem {
+    stream_place place;
+    char reason[80]; /* empty: passed on */
+} face_problem;
 
-/* All faces of one input: an image file, a photo or face record, or an error record to pass on. */
-typedef struct input_item {
-    const char *path;      /* an image file; NULL: a record */
-    stream_record *record; /* NULL: an image file */
-    input_face *faces;
-    size_t count;
-} input_item;
+typedef struct face_input {
+    const cli_strings *inputs;
+    catalog_options options;
+    task_list *tasks;
+    size_t window;           /* faces of a window of a pipe */
+    stream_reader *reader;   /* NULL: a mapped file */
+    msgpack_unpacked header; /* the first header of a pipe, in header_bytes */
+    char *header_bytes;
+    stream_record *pending; /* the first record of the next window */
+    int64_t windows;        /* read so far */
+    bool whole;             /* this window is all there is */
+    bool more;              /* another one follows */
+    /* Of the current window, valid until the next: */
+    face_store store;
+    catalog faces;
+    face_problem *problem;
+    size_t problem_count, problem_capacity;
+} face_input;
 
-typedef struct face_input face_input;
+/* Opens the inputs. `tasks` is completed by the first window; it and `inputs` must outlive. */
+bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_options *options,
+                     task_list *tasks, size_t window, error *e);
+const msgpack_object *face_input_header(const face_input *in);
 
-/* Reads c->inputs. Folders stand for the images in them; a file that begins like a stream is read
-   as one, as is
-   "-". Image files are cropped to the central square of `central` (0..1] times the shorter side;
-   boxes of photo records as `crop` says; face records are resized. NULL on error. */
-face_input *face_input_open(const cli *c, crop_options crop, double central, error *e);
-/* The header of the first stream among the inputs, NULL when the first input is an image file. */
-const msgpack_object *face_input_header(const face_input *f);
-/* The number of image files, or 0 when there is a stream. */
-int64_t face_input_total(const face_input *f);
+/* Reads the next window: 1, 0 when there is none, -1 on error. The faces numbered in `kept` (of the
+   window before; may be NULL) belong to the new one too. */
+int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, error *e);
 
-/* The next input, not decoded yet: 1, 0 at the end, -1 on error. */
-int face_input_next(face_input *f, input_item **item, error *e);
-/* Decodes and crops an item's faces; may run on any thread. What goes wrong stands in the faces. */
-void face_input_prepare(const face_input *f, input_item *item);
-void input_item_free(input_item *item);
-void face_input_close(face_input *f); /* NULL is fine */
+void face_input_close(face_input *in);
+
+/* Copies standard input to a temporary file ($TMPDIR or /tmp) without a name, which becomes
+   standard input: a pipe turned into a regular file. */
+bool standard_input_spool(error *e);
 
 #endif
