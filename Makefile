@@ -20,7 +20,7 @@ endif
 
 # Debian 13 calls msgpack-c by its name, Debian 12 calls it msgpack.
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas $(MSGPACK) jansson zlib
+PACKAGES := libexif libturbojpeg libjpeg libpng libwebp openblas $(MSGPACK) jansson zlib expat
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 CFLAGS ?= -O3 -g

@@ -16,10 +16,15 @@ static char *unfinished[UNFINISHED_MAX];
 static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { FATAL_SIGNALS = sizeof fatal_signals / sizeof fatal_signals[0] };
 
-static void remove_unfinished(int signal_number)
+void output_remove_unfinished(void)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++)
         if (unfinished[i]) unlink(unfinished[i]);
+}
+
+static void remove_unfinished(int signal_number)
+{
+    output_remove_unfinished();
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

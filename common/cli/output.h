@@ -24,4 +24,7 @@ bool output_commit(output *o, error *e);
 /* Closes and removes what was written. Safe on a zeroed or committed output. */
 void output_discard(output *o);
 
+/* Removes every temporary file of this process: for signal handlers that end it. */
+void output_remove_unfinished(void);
+
 #endif

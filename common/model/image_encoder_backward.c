@@ -31,7 +31,8 @@ static void block_gradient_join(image_encoder *m, const slot *s, int b)
     result r = block_result(m, s, b, NULL, g);
     long pixels = (long)s->n * k->pixels;
     int blocks = (int)((pixels + 63) / 64);
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)pixels * k->channels);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < blocks; i++) {
         arena buffer = workspace_thread(&m->w);
         int n = pixels - i * 64L < 64 ? (int)(pixels - i * 64L) : 64;
@@ -115,7 +116,8 @@ static void features_backward(image_encoder *m, const float *values, const slot 
 {
     int D = m->config.embedding_dim, n = s->n;
     float *dbias = gradient + m->fc_bias, *dweight = gradient + m->fc_weight;
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)n * D * m->features / 16);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int k = 0; k < m->features; k += 256) {
         arena buffer = workspace_thread(&m->w);
         int count = m->features - k < 256 ? m->features - k : 256;
@@ -125,7 +127,7 @@ static void features_backward(image_encoder *m, const float *values, const slot 
     for (int i = 0; i < n; i++)
         for (int j = 0; j < D; j++) dbias[j] += dfeatures[(size_t)i * (size_t)D + (size_t)j];
     m->fc->pack(D, m->features, values + m->fc_weight, 1, D, m->fc_packed);
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < n; i += 6)
         m->fc->nn(n - i < 6 ? n - i : 6, m->features, D, dfeatures + (size_t)i * (size_t)D, D, m->fc_packed,
                   m->average + (size_t)i * (size_t)m->features_padded, m->features_padded, false);

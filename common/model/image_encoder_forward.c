@@ -13,7 +13,8 @@ void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, c
             table16[c][v] = bf16_from_float(table[c][v]);
         }
     size_t size = (size_t)m->config.size, side = size + 6;
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)((size_t)n * size * size * 3));
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t r = 0; r < (size_t)n * size; r++) {
         size_t at = ((r / size * side + r % size + 3) * side + 3) * 3;
         const uint8_t *from = pixels + r * size * 3;
@@ -30,7 +31,8 @@ void features_forward(image_encoder *m, const float *average, const float *weigh
 {
     int D = m->config.embedding_dim;
     m->fc->pack(m->features, D, weight, D, 1, m->fc_packed);
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)n * D * m->features / 16);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < n; i += 6)
         m->fc->nn(n - i < 6 ? n - i : 6, D, m->features, average + (size_t)i * (size_t)m->features_padded,
                   m->features_padded, m->fc_packed, features + (size_t)i * (size_t)D, D, accumulate);
@@ -73,7 +75,8 @@ static void block_join(const image_encoder *m, const slot *s, int b)
         q = (operand){.kind = OPERAND_AFFINE, .x = s->y[k->shortcut], .a = s->norm[k->shortcut].a,
                       .b = s->norm[k->shortcut].b};
     long pixels = (long)s->n * k->pixels;
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)pixels * k->channels);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (long r = 0; r < pixels; r += 64)
         m->w.block->join(s->z[b], &p, &q, NULL, r, pixels - r < 64 ? (int)(pixels - r) : 64, k->channels);
 }

@@ -28,7 +28,8 @@ static void block_join_jvp(const image_encoder *m, const slot *s, int b, const v
     operand q = {.kind = OPERAND_PLAIN, .x = input};
     if (k->shortcut >= 0) q = unit_tangent(s, k->shortcut, m->tangent[1], OPERAND_LINEAR);
     long pixels = (long)s->n * k->pixels;
-#pragma omp parallel for schedule(static) num_threads(m->w.threads)
+    int threads = workspace_threads(&m->w, (double)pixels * k->channels);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (long r = 0; r < pixels; r += 64)
         m->w.block->join(output, &p, &q, s->z[b], r, pixels - r < 64 ? (int)(pixels - r) : 64, k->channels);
 }

@@ -238,7 +238,8 @@ static void terms_apply(const convolution *c, const workspace *w, const term *te
     } else {
         int rows = block_rows(pixels, c->depth + c->out_padded);
         blocks = (int)blocks_of(pixels, rows);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(w->threads)
+        int threads = workspace_threads(w, (double)pixels * c->depth * c->out_padded / 16);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
         for (int b = 0; b < blocks; b++) block_apply(c, w, terms, count, y, b, rows, pixels);
     }
     if (y->kind == RESULT_STATISTICS || y->kind == RESULT_TANGENT)

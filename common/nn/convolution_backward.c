@@ -71,7 +71,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
 static void lanes_backward(const pass *p, const lanes *l, float *dW)
 {
     size_t dense_size = weights_dense_size(p->c) * sizeof(float);
-#pragma omp parallel for schedule(dynamic, 1) ordered num_threads(p->w->threads)
+    int threads = workspace_threads(p->w, (double)l->pixels * (double)dense_size / 64);
+#pragma omp parallel for schedule(dynamic, 1) ordered num_threads(threads)
     for (int lane = 0; lane < l->count; lane++) {
         arena buffer = workspace_thread(p->w);
         float *dense = arena_take(&buffer, dense_size);
@@ -132,7 +133,8 @@ static int input_backward(const convolution *c, const workspace *w, const void *
         winograd_apply(w, &t, 1, c->height, c->width, c->out_padded, c->in_padded, dx, n);
         return winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n);
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)n * c->out_height * c->out_width * c->depth * c->out_padded / 16);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int i = 0; i < n; i++) image_backward(c, w, dy, transposed, dx, i);
     return n;
 }

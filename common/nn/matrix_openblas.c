@@ -12,7 +12,7 @@ static size_t packed_size(int K, int N)
 static void pack(int K, int N, const float *W, long row_stride, long column_stride, void *P)
 {
     float *to = P;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((long)K * N > 100000)
     for (int k = 0; k < K; k++)
         for (int c = 0; c < N; c++) to[(long)k * N + c] = W[k * row_stride + c * column_stride];
 }

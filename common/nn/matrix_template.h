@@ -67,7 +67,7 @@ static void KERNEL(pack_rows)(int k, int K, int columns, const float *W, long ro
 
 static void KERNEL(pack)(int K, int N, const float *W, long row_stride, long column_stride, void *P)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((long)K * N > 100000)
     for (int column = 0; column < N; column += PANEL) {
         int width = KERNEL(panel_width)(N, column);
         int columns = N - column < width ? N - column : width;

@@ -20,7 +20,8 @@ void pool_max_forward(const pool_max *p, const workspace *w, const operand *x, v
                       int n)
 {
     size_t row = (size_t)p->out_width * (size_t)p->channels;
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)row * p->out_height * n);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int r = 0; r < n * p->out_height; r++)
         w->block->max_row((char *)y + (size_t)r * row * w->block->size,
                           index ? index + (size_t)r * row : NULL, x,
@@ -32,7 +33,8 @@ void pool_max_backward(const pool_max *p, const workspace *w, const void *g, con
                        const result *dx, int n)
 {
     size_t image = (size_t)p->out_height * (size_t)p->out_width * (size_t)p->channels;
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)image * n);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int r = 0; r < n * p->height; r++) {
         arena buffer = workspace_thread(w);
         float *v = arena_take(&buffer, (size_t)p->width * (size_t)p->channels * sizeof(float));
@@ -49,7 +51,8 @@ void pool_max_jvp(const pool_max *p, const workspace *w, const operand *tx, cons
                   int n)
 {
     size_t row = (size_t)p->out_width * (size_t)p->channels;
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)row * p->out_height * n);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int r = 0; r < n * p->out_height; r++)
         w->block->max_row_select((char *)ty + (size_t)r * row * w->block->size, index + (size_t)r * row, tx,
                                  (long)(r / p->out_height) * p->height * p->width, p->window, p->height,
@@ -66,7 +69,8 @@ void pool_average_start(int pixels, int C, int n, workspace_need *need)
 
 void pool_average_forward(const workspace *w, float *y, const void *x, int pixels, int C, int n)
 {
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)n * pixels * C);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < n; i++) {
         arena buffer = workspace_thread(w);
         float *v = arena_take(&buffer, (size_t)C * sizeof(float)), *sum = y + (size_t)i * (size_t)C;
@@ -83,7 +87,8 @@ void pool_average_forward(const workspace *w, float *y, const void *x, int pixel
 void pool_average_backward(const workspace *w, const float *dy, int pixels, int C, const result *dx, int n)
 {
     int parts = (pixels + PART - 1) / PART;
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)n * pixels * C);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int b = 0; b < n * parts; b++) {
         arena buffer = workspace_thread(w);
         float *v = arena_take(&buffer, PART * (size_t)C * sizeof(float));

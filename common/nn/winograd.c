@@ -52,7 +52,8 @@ void winograd_pack(const workspace *w, const float *dense, int in, int out, bool
                    void *packed)
 {
     long plane = (long)in * out;
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, 16.0 * (double)plane);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < in; i++)
         w->block->winograd_weights(room + (long)i * out, plane, dense + (long)i * out, plane, out);
     for (int p = 0; p < 16; p++) {
@@ -112,7 +113,8 @@ void winograd_apply(const workspace *w, const term *terms, int count, int height
     tiling t = tiling_of(height, width, in, out);
     long rows = (long)n * t.tile_rows;
     int blocks = (int)blocks_of(rows, t.block);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)rows * t.tiles * in * out);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int b = 0; b < blocks; b++)
         block_apply(w, &t, terms, count, height, width, in, out, y, b, rows);
 }

@@ -48,6 +48,11 @@ void workspace_take(workspace *w, arena *a)
     w->totals = arena_take(a, RESULT_SUMS * (size_t)w->need.channels * sizeof(double));
 }
 
+int workspace_threads(const workspace *w, double work)
+{
+    return work < 1e5 ? 1 : w->threads;
+}
+
 arena workspace_thread(const workspace *w)
 {
     return (arena){.base = w->thread + w->need.thread * (size_t)omp_get_thread_num(),
@@ -85,7 +90,8 @@ static void statistics_total(const float *sums, size_t stride, int blocks, int C
 void sums_total(const workspace *w, result_kind kind, int blocks, int C)
 {
     size_t stride = sums_stride(C);
-#pragma omp parallel for schedule(static) num_threads(w->threads)
+    int threads = workspace_threads(w, (double)blocks * C);
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int c0 = 0; c0 < C; c0 += CHANNEL_MULTIPLE) {
         int end = c0 + CHANNEL_MULTIPLE;
         if (kind == RESULT_STATISTICS) {

@@ -41,6 +41,9 @@ typedef struct workspace {
 void workspace_start(workspace *w, matrix_type type);
 void workspace_take(workspace *w, arena *a);
 
+/* Threads worth waking for so much work (about elements touched, or multiplications / 16). */
+int workspace_threads(const workspace *w, double work);
+
 /* The calling OpenMP worker's buffer, as an arena. */
 arena workspace_thread(const workspace *w);
 

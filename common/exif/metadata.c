@@ -1,0 +1,273 @@
+/* A metadata file: its text, where its objects lie, and the index of the names they give their
+ * photos. */
+#include "exif/metadata.h"
+
+#include "exif/metadata_object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct object_span {
+    size_t start, size; /* in the text */
+} object_span;
+
+/* How much of a name must agree. */
+enum { LEVEL_PATH, LEVEL_FILE, LEVEL_STEM, LEVELS };
+
+typedef struct name_entry {
+    const char *name; /* in `names` */
+    size_t length;    /* of the part that counts */
+    size_t object;
+} name_entry;
+
+struct metadata_table {
+    char *text;
+    size_t size;
+    object_span *span;
+    size_t count, capacity;
+    char **name; /* owned copies */
+    size_t name_count, name_capacity;
+    name_entry *index[LEVELS]; /* sorted; name_count each */
+};
+
+/* ---- Reading the text -------------------------------------------------------------------------
+ */
+
+static bool read_all(metadata_table *m, int file, const char *path, error *e)
+{
+    size_t room = 0;
+    for (;;) {
+        if (m->size == room) {
+            char *grown = memory_resize(m->text, room = room ? 2 * room : 1 << 16, 1, e);
+            if (!grown) return false;
+            m->text = grown;
+        }
+        ssize_t n = read(file, m->text + m->size, room - m->size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return error_set(e, STATUS_IO, "%s: ", path);
+        if (n == 0) return true;
+        m->size += (size_t)n;
+    }
+}
+
+static bool read_text(metadata_table *m, const char *path, error *e)
+{
+    if (!strcmp(path, "-")) return read_all(m, STDIN_FILENO, "standard input", e);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    bool good = read_all(m, file, path, e);
+    close(file);
+    return good;
+}
+
+/* ---- Finding the objects ----------------------------------------------------------------------
+ */
+
+static bool is_blank(char ch)
+{
+    return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r';
+}
+
+static size_t line_of(const metadata_table *m, size_t at)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < at && i < m->size; i++) line += m->text[i] == '\n';
+    return line;
+}
+
+/* Makes room for one more in a growing array of `size`-byte items. */
+static bool make_room(void **array, size_t count, size_t *capacity, size_t size, error *e)
+{
+    if (count < *capacity) return true;
+    size_t wanted = *capacity ? 2 * *capacity : 64;
+    void *grown = memory_resize(*array, wanted, size, e);
+    if (!grown) return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static bool add_name(metadata_table *m, const char *name, size_t object, error *e)
+{
+    if (!make_room((void **)&m->name, m->name_count, &m->name_capacity, sizeof *m->name, e))
+        return false;
+    size_t length = strlen(name);
+    char *copy = memory_allocate(sizeof object + length + 1, 1, e);
+    if (!copy) return false;
+    memcpy(copy, &object, sizeof object);
+    memcpy(copy + sizeof object, name, length + 1);
+    m->name[m->name_count++] = copy;
+    return true;
+}
+
+static bool add_object(metadata_table *m, size_t start, size_t size, const json_t *object, error *e)
+{
+    char buffer[32];
+    if (!make_room((void **)&m->span, m->count, &m->capacity, sizeof *m->span, e)) return false;
+    for (int i = 0; metadata_name_keys[i]; i++) {
+        const char *name = metadata_name_value(object, metadata_name_keys[i], buffer);
+        if (name && !add_name(m, name, m->count, e)) return false;
+    }
+    m->span[m->count++] = (object_span){start, size};
+    return true;
+}
+
+/* Reads the object at *at and moves behind it. */
+static bool read_object(metadata_table *m, size_t *at, const char *path, error *e)
+{
+    json_error_t problem;
+    json_t *object = json_loadb(m->text + *at, m->size - *at, METADATA_JSON_FLAGS, &problem);
+    if (!object)
+        return error_set(e, STATUS_DATA, "%s: line %zu: not JSON: %s", path,
+                         line_of(m, *at) + (problem.line > 1 ? (size_t)problem.line - 1 : 0),
+                         problem.text);
+    bool good = add_object(m, *at, (size_t)problem.position, object, e);
+    *at += (size_t)problem.position;
+    json_decref(object);
+    return good;
+}
+
+/* Arrays of objects and objects, one after the other; commas between the items of an array. */
+static bool index_objects(metadata_table *m, const char *path, error *e)
+{
+    bool in_array = false, want_comma = false;
+    size_t at = m->size >= 3 && !memcmp(m->text, "\xef\xbb\xbf", 3) ? 3 : 0; /* a byte order mark */
+    for (;;) {
+        while (at < m->size && is_blank(m->text[at])) at++;
+        if (at == m->size) break;
+        char ch = m->text[at];
+        if (ch == '{' && !(in_array && want_comma)) {
+            if (!read_object(m, &at, path, e)) return false;
+            want_comma = true;
+        } else if (ch == '[' && !in_array) {
+            in_array = true;
+            want_comma = false;
+            at++;
+        } else if (ch == ',' && in_array && want_comma) {
+            want_comma = false;
+            at++;
+        } else if (ch == ']' && in_array) {
+            in_array = false;
+            at++;
+        } else {
+            return error_set(e, STATUS_DATA, "%s: line %zu: expected a JSON object for each photo",
+                             path, line_of(m, at));
+        }
+    }
+    return !in_array || error_set(e, STATUS_DATA, "%s: line %zu: the JSON array does not end", path,
+                                  line_of(m, at));
+}
+
+/* ---- The index --------------------------------------------------------------------------------
+ */
+
+/* The part of a name that counts at a level. */
+static name_entry name_at_level(const char *name, int level)
+{
+    while (!strncmp(name, "./", 2)) name += 2;
+    const char *slash = level > LEVEL_PATH ? strrchr(name, '/') : NULL;
+    if (slash) name = slash + 1;
+    const char *dot = level == LEVEL_STEM ? strrchr(name, '.') : NULL;
+    return (name_entry){name, dot && dot > name ? (size_t)(dot - name) : strlen(name), 0};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const name_entry *x = a, *y = b;
+    int order = memcmp(x->name, y->name, x->length < y->length ? x->length : y->length);
+    if (order) return order;
+    return (x->length > y->length) - (x->length < y->length);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const name_entry *x = a, *y = b;
+    int order = compare_names(a, b);
+    return order ? order : (x->object > y->object) - (x->object < y->object);
+}
+
+static bool build_index(metadata_table *m, error *e)
+{
+    if (m->name_count == 0) return true;
+    for (int level = 0; level < LEVELS; level++) {
+        name_entry *index = memory_allocate(m->name_count, sizeof *index, e);
+        if (!index) return false;
+        for (size_t i = 0; i < m->name_count; i++) {
+            index[i] = name_at_level(m->name[i] + sizeof(size_t), level);
+            memcpy(&index[i].object, m->name[i], sizeof index[i].object);
+        }
+        qsort(index, m->name_count, sizeof *index, compare_entries);
+        m->index[level] = index;
+    }
+    return true;
+}
+
+/* The object of this name, if it is the only one of it. */
+static bool find_at_level(const metadata_table *m, const char *path, int level, size_t *object)
+{
+    name_entry wanted = name_at_level(path, level);
+    const name_entry *index = m->index[level];
+    size_t low = 0, high = m->name_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_names(&index[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == m->name_count || compare_names(&index[low], &wanted)) return false;
+    *object = index[low].object;
+    for (size_t i = low + 1; i < m->name_count && !compare_names(&index[i], &wanted); i++)
+        if (index[i].object != *object) return false;
+    return true;
+}
+
+bool metadata_find(const metadata_table *m, const char *path, size_t *index)
+{
+    for (int level = 0; level < LEVELS && m->name_count; level++)
+        if (find_at_level(m, path, level, index)) return true;
+    return false;
+}
+
+/* ---- The table --------------------------------------------------------------------------------
+ */
+
+metadata_table *metadata_open(const char *path, error *e)
+{
+    metadata_table *m = memory_zeroed(1, sizeof *m, e);
+    if (!m) return NULL;
+    const char *shown = strcmp(path, "-") ? path : "standard input";
+    if (read_text(m, path, e) && index_objects(m, shown, e) && build_index(m, e)) return m;
+    metadata_close(m);
+    return NULL;
+}
+
+void metadata_close(metadata_table *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->name_count; i++) free(m->name[i]);
+    for (int level = 0; level < LEVELS; level++) free(m->index[level]);
+    free(m->name);
+    free(m->span);
+    free(m->text);
+    free(m);
+}
+
+size_t metadata_count(const metadata_table *m)
+{
+    return m->count;
+}
+
+metadata_object *metadata_get(const metadata_table *m, size_t index)
+{
+    metadata_object *o = calloc(1, sizeof *o);
+    if (!o) return NULL;
+    o->json =
+        json_loadb(m->text + m->span[index].start, m->span[index].size, METADATA_JSON_FLAGS, NULL);
+    if (o->json) return o;
+    free(o);
+    return NULL;
+}

@@ -1,0 +1,126 @@
+/* The table of the method's tags, and their values as stored. */
+#include "exif/tags.h"
+
+#include <math.h>
+#include <string.h>
+
+const photo_tag photo_tag_table[KEY_COUNT] = {
+    [KEY_MAKE] = {0x010f, true, true, false, false, "make", "Make"},
+    [KEY_MODEL] = {0x0110, true, true, false, false, "model", "Model"},
+    [KEY_FLASH] = {0x9209, false, false, false, false, "flash", "Flash"},
+    [KEY_METERING_MODE] = {0x9207, false, false, false, false, "metering_mode", "MeteringMode"},
+    [KEY_SCENE_CAPTURE_TYPE] = {0xa406, false, false, false, false, "scene_capture_type",
+                                "SceneCaptureType"},
+    [KEY_EXPOSURE_MODE] = {0xa402, false, false, false, false, "exposure_mode", "ExposureMode"},
+    [KEY_WHITE_BALANCE] = {0xa403, false, false, false, true, "white_balance", "WhiteBalance"},
+    [KEY_EXPOSURE_PROGRAM] = {0x8822, false, false, false, false, "exposure_program",
+                              "ExposureProgram"},
+    [KEY_APERTURE] = {0x9202, false, false, false, false, "aperture", "ApertureValue"},
+    [KEY_F_NUMBER] = {0x829d, false, false, false, false, "f_number", "FNumber"},
+    [KEY_EXPOSURE_BIAS] = {0x9204, false, false, true, false, "exposure_bias", "ExposureBiasValue"},
+    [KEY_EXPOSURE_TIME] = {0x829a, false, false, false, false, "exposure_time", "ExposureTime"},
+    [KEY_SHUTTER_SPEED] = {0x9201, false, false, true, false, "shutter_speed", "ShutterSpeedValue"},
+    [KEY_FOCAL_LENGTH] = {0x920a, false, false, false, false, "focal_length", "FocalLength"},
+    [KEY_ISO] = {0x8827, false, false, false, false, "iso", "ISOSpeedRatings"},
+    [KEY_DATETIME_ORIGINAL] = {0x9003, false, true, false, false, "datetime_original",
+                               "DateTimeOriginal"},
+    [KEY_FOCAL_LENGTH_35MM] = {0xa405, false, false, false, false, "focal_length_35mm",
+                               "FocalLengthIn35mmFilm"},
+    [KEY_LENS_MODEL] = {0xa434, false, true, false, false, "lens_model", "LensModel"},
+    [KEY_ORIENTATION] = {0x0112, true, false, false, true, NULL, "Orientation"},
+    [KEY_STANDARD_OUTPUT_SENSITIVITY] = {0x8831, false, false, false, false, NULL,
+                                         "StandardOutputSensitivity"},
+    [KEY_RECOMMENDED_EXPOSURE_INDEX] = {0x8832, false, false, false, false, NULL,
+                                        "RecommendedExposureIndex"},
+    [KEY_ISO_SPEED] = {0x8833, false, false, false, false, NULL, "ISOSpeed"},
+    [KEY_IMAGE_WIDTH] = {0x0100, true, false, false, true, NULL, "ImageWidth"},
+    [KEY_IMAGE_HEIGHT] = {0x0101, true, false, false, true, NULL, "ImageLength"},
+};
+
+photo_key photo_key_of(unsigned number)
+{
+    photo_key key = 0;
+    while (key < KEY_COUNT && photo_tag_table[key].number != number) key++;
+    return key;
+}
+
+void photo_tags_clear(photo_tags *t)
+{
+    for (int i = 0; i < KEY_COUNT; i++) t->value[i].kind = VALUE_ABSENT;
+}
+
+/* The length of the UTF-8 sequence at s (RFC 3629), or 0. */
+static size_t sequence_length(const unsigned char *s, size_t left)
+{
+    if (s[0] < 0x80) return 1;
+    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
+               : (s[0] & 0xf0) == 0xe0        ? 3
+               : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                              : 0;
+    if (!n || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    if (s[0] == 0xe0 && s[1] < 0xa0) return 0; /* overlong */
+    if (s[0] == 0xed && s[1] > 0x9f) return 0; /* surrogates */
+    if (s[0] == 0xf0 && s[1] < 0x90) return 0;
+    if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
+    return n;
+}
+
+void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t length)
+{
+    const unsigned char *in = (const unsigned char *)bytes;
+    char *out = t->text[key];
+    size_t n = 0;
+    length = strnlen(bytes, length < VALUE_TEXT_BYTES ? length : VALUE_TEXT_BYTES);
+    for (size_t i = 0; i < length;) {
+        size_t k = sequence_length(in + i, length - i);
+        if (k == 0) {
+            out[n++] = '?';
+            i++;
+            continue;
+        }
+        memcpy(out + n, in + i, k);
+        n += k;
+        i += k;
+    }
+    while (n > 0 && strchr(" \t\r\n\v\f", out[n - 1])) n--;
+    out[n] = '\0';
+    t->value[key] = (tag_value){.kind = VALUE_TEXT, .count = 1, .text = out};
+}
+
+void photo_tags_complete(photo_tags *t, const photo_tags *from)
+{
+    for (photo_key key = 0; key < KEY_COUNT; key++) {
+        if (t->value[key].kind != VALUE_ABSENT) continue;
+        const tag_value *v = &from->value[key];
+        if (v->kind == VALUE_TEXT)
+            photo_tags_set_text(t, key, v->text, strlen(v->text));
+        else
+            t->value[key] = *v;
+    }
+}
+
+bool tag_value_number(const tag_value *v, int i, double *number)
+{
+    if (i >= v->count) return false;
+    double x = NAN;
+    switch (v->kind) {
+    case VALUE_INTEGER:
+        x = (double)v->integer[i];
+        break;
+    case VALUE_RATIONAL:
+        if (v->rational[i].denominator == 0 || v->rational[i].numerator == UINT32_MAX) return false;
+        x = (double)v->rational[i].numerator / (double)v->rational[i].denominator;
+        break;
+    case VALUE_REAL:
+        x = v->real[i];
+        break;
+    case VALUE_TEXT:
+    case VALUE_ABSENT:
+        return false;
+    }
+    if (!isfinite(x)) return false;
+    *number = x;
+    return true;
+}

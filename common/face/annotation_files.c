@@ -1,0 +1,195 @@
+/* Opening annotation files and folders, and telling their formats apart. */
+#include "face/annotation_internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDER_DEPTH_MOST = 16 };
+
+static bool suffix_is(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), end = strlen(suffix);
+    return length > end && strcmp(path + length - end, suffix) == 0;
+}
+
+/* JSON whose first key is a number is FDF's; with one of COCO's keys it is COCO's. */
+static annotation_format json_format(const char *head)
+{
+    static const char *const coco[] = {"\"images\"",     "\"annotations\"", "\"info\"",
+                                       "\"categories\"", "\"licenses\"",    NULL};
+    head += strcspn(head, "\"");
+    if (head[0] == '"' && head[1] >= '0' && head[1] <= '9') return FORMAT_FDF;
+    for (int i = 0; coco[i] != NULL; i++) {
+        if (strncmp(head, coco[i], strlen(coco[i])) == 0) return FORMAT_COCO;
+    }
+    return FORMAT_LINES;
+}
+
+static annotation_format format_guess(const char *path, const char *bytes, size_t size)
+{
+    char head[256];
+    size_t length = size < sizeof head - 1 ? size : sizeof head - 1;
+    memcpy(head, bytes, length);
+    head[length] = '\0';
+    if (strncmp(head, "\x93NUMPY", 6) == 0) return FORMAT_NPY;
+    const char *start = head + strspn(head, " \t\r\n\xef\xbb\xbf");
+    if (*start == '<') return FORMAT_DLIB;
+    if (strncmp(start, "version", 7) == 0 || suffix_is(path, ".pts")) return FORMAT_PTS;
+    if (*start == '{') return json_format(start + 1);
+    if (*start >= '0' && *start <= '9') return FORMAT_CELEBA;
+    return FORMAT_LINES;
+}
+
+static bool bytes_parse(annotations *a, const char *path, const char *name,
+                        annotation_format format, const char *bytes, size_t size, error *e)
+{
+    if (format == FORMAT_AUTO) format = format_guess(path, bytes, size);
+    switch (format) {
+    case FORMAT_FDF:
+        return annotations_read_fdf(a, bytes, size, e);
+    case FORMAT_COCO:
+        return annotations_read_coco(a, bytes, size, e);
+    case FORMAT_CELEBA:
+        return annotations_read_celeba(a, bytes, size, e);
+    case FORMAT_DLIB:
+        return annotations_read_dlib(a, bytes, size, e);
+    case FORMAT_PTS:
+        return annotations_read_pts(a, name, bytes, size, e);
+    case FORMAT_NPY:
+        return annotations_read_npy(a, name, bytes, size, e);
+    default:
+        return annotations_read_lines(a, bytes, size, e);
+    }
+}
+
+/* A path without folders above `root` and without its suffix. */
+static char *name_of(const char *path, const char *root)
+{
+    size_t skip = strlen(root);
+    if (strncmp(path, root, skip) != 0 || path[skip] != '/') skip = 0;
+    while (skip > 0 && path[skip] == '/') skip++;
+    char *name = strdup(path + skip);
+    if (name == NULL) return NULL;
+    char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+    if (dot != NULL && dot != name && (slash == NULL || dot > slash + 1)) *dot = '\0';
+    return name;
+}
+
+static bool pipe_read(int file, char **bytes, size_t *size, error *e)
+{
+    size_t capacity = 0;
+    for (;;) {
+        if (*size == capacity) {
+            capacity = capacity * 2 + 65536;
+            char *more = memory_resize(*bytes, capacity, 1, e);
+            if (more == NULL) return false;
+            *bytes = more;
+        }
+        ssize_t n = read(file, *bytes + *size, capacity - *size);
+        if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
+        if (n == 0) return true;
+        *size += (size_t)n;
+    }
+}
+
+static bool file_parse(annotations *a, const char *path, annotation_format format, int file,
+                       error *e)
+{
+    struct stat s;
+    if (fstat(file, &s) != 0) return error_set(e, STATUS_IO, "cannot be read: ");
+    bool mapped = S_ISREG(s.st_mode) && s.st_size > 0;
+    char *bytes = NULL, *name = name_of(path, a->path);
+    size_t size = 0;
+    bool done = name != NULL;
+    if (!done) {
+        error_set(e, STATUS_SYSTEM, "out of memory");
+    } else if (mapped) {
+        size = (size_t)s.st_size;
+        bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+        mapped = done = bytes != MAP_FAILED;
+        if (!done) error_set(e, STATUS_IO, "cannot be read: ");
+    } else {
+        done = pipe_read(file, &bytes, &size, e);
+    }
+    if (done && size == 0) done = error_set(e, STATUS_DATA, "is empty");
+    done = done && bytes_parse(a, path, name, format, bytes, size, e);
+    if (mapped) {
+        munmap(bytes, size);
+    } else if (bytes != MAP_FAILED) {
+        free(bytes);
+    }
+    free(name);
+    return done;
+}
+
+static bool file_read(annotations *a, const char *path, annotation_format format, error *e)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    bool done = file_parse(a, path, format, file, e);
+    close(file);
+    return done || error_context(e, "%s", path);
+}
+
+static bool path_read(annotations *a, const char *path, annotation_format format, int depth,
+                      error *e);
+
+static int point_files(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Sub-folders, and files called .pts and .npy, in the order of their names. */
+static bool folder_read(annotations *a, const char *path, annotation_format format, int depth,
+                        error *e)
+{
+    if (depth == FOLDER_DEPTH_MOST) return error_set(e, STATUS_DATA, "%s: too deep a folder", path);
+    struct dirent **list;
+    int count = scandir(path, &list, point_files, alphasort);
+    if (count < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    bool done = true;
+    for (int i = 0; i < count; i++) {
+        char *inner = NULL;
+        size_t size = strlen(path) + strlen(list[i]->d_name) + 2;
+        if (done) inner = memory_allocate(size, 1, e);
+        if (inner != NULL) {
+            snprintf(inner, size, "%s/%s", path, list[i]->d_name);
+            struct stat s;
+            bool folder = stat(inner, &s) == 0 && S_ISDIR(s.st_mode);
+            if (folder || suffix_is(inner, ".pts") || suffix_is(inner, ".npy")) {
+                done = path_read(a, inner, format, depth + 1, e);
+            }
+        } else {
+            done = false;
+        }
+        free(inner);
+        free(list[i]);
+    }
+    free(list);
+    return done;
+}
+
+static bool path_read(annotations *a, const char *path, annotation_format format, int depth,
+                      error *e)
+{
+    struct stat s;
+    if (stat(path, &s) != 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    if (S_ISDIR(s.st_mode)) return folder_read(a, path, format, depth, e);
+    return file_read(a, path, format, e);
+}
+
+annotations *annotations_read(const char *path, annotation_format format, error *e)
+{
+    annotations *a = memory_zeroed(1, sizeof *a, e);
+    if (a == NULL) return NULL;
+    a->path = path;
+    if (path_read(a, path, format, 0, e) && annotations_sort(a, e)) return a;
+    annotations_free(a);
+    return NULL;
+}

@@ -1,0 +1,114 @@
+/* Annotations in plain text: CelebA's lists and 300-W's points. */
+#include "face/annotation_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MOST = 16, LINE_MOST = 4096 };
+
+/* Reads line after line, each copied and split into words at blanks. */
+typedef struct line_reader {
+    const char *bytes;
+    size_t size, at, number;
+    char text[LINE_MOST];
+    char *word[WORDS_MOST];
+    int words; /* WORDS_MOST + 1: more than fit */
+} line_reader;
+
+static bool line_next(line_reader *r)
+{
+    if (r->at >= r->size) return false;
+    const char *start = r->bytes + r->at, *end = memchr(start, '\n', r->size - r->at);
+    size_t length = end == NULL ? r->size - r->at : (size_t)(end - start);
+    r->at += length + 1;
+    r->number++;
+    if (length >= LINE_MOST) length = LINE_MOST - 1;
+    memcpy(r->text, start, length);
+    r->text[length] = '\0';
+    r->words = 0;
+    char *save;
+    for (char *w = strtok_r(r->text, " \t\r,", &save); w != NULL;
+         w = strtok_r(NULL, " \t\r,", &save)) {
+        if (r->words == WORDS_MOST) {
+            r->words++;
+            break;
+        }
+        r->word[r->words++] = w;
+    }
+    return true;
+}
+
+static bool words_numbers(const line_reader *r, int first, int count, double *numbers, error *e)
+{
+    for (int i = 0; i < count; i++) {
+        char *end;
+        numbers[i] = strtod(r->word[first + i], &end);
+        if (*end != '\0' || end == r->word[first + i]) {
+            return error_set(e, STATUS_DATA, "line %zu: '%s' is no number", r->number,
+                             r->word[first + i]);
+        }
+    }
+    return true;
+}
+
+/* A count, a line of column names, then "000001.jpg" and 4 numbers (x, y, width, height) or 10
+ * (points). */
+bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, error *e)
+{
+    line_reader r = {.bytes = bytes, .size = size};
+    while (line_next(&r)) {
+        if (r.words == 0 || r.number <= 2) continue;
+        if (r.words != 5 && r.words != 11) {
+            return error_set(e, STATUS_DATA,
+                             "line %zu: no file name with 4 or 10 numbers, as CelebA's lists have",
+                             r.number);
+        }
+        double numbers[10];
+        bool box = r.words == 5;
+        if (!words_numbers(&r, 1, r.words - 1, numbers, e) ||
+            !annotations_add(a, r.word[0], strlen(r.word[0]), e)) {
+            return false;
+        }
+        if (box) {
+            numbers[2] += numbers[0];
+            numbers[3] += numbers[1];
+        }
+        /* Boxes of no size mark faces that nobody measured. */
+        bool usable = !box || (numbers[2] > numbers[0] && numbers[3] > numbers[1]);
+        if (usable &&
+            !annotations_add_face(a, box ? numbers : NULL, box ? NULL : numbers, box ? 0 : 5, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "version: 1", "n_points: 68", "{", a line "x y" for every point, "}". */
+bool annotations_read_pts(annotations *a, const char *name, const char *bytes, size_t size,
+                          error *e)
+{
+    line_reader r = {.bytes = bytes, .size = size};
+    double landmarks[2 * LANDMARKS_MOST];
+    int points = 0;
+    bool opened = false, closed = false;
+    while (!closed && line_next(&r)) {
+        if (r.words == 0) continue;
+        if (!opened) {
+            opened = strcmp(r.word[0], "{") == 0;
+            continue;
+        }
+        closed = strcmp(r.word[0], "}") == 0;
+        if (closed) continue;
+        if (r.words != 2 || points == LANDMARKS_MOST) {
+            return error_set(e, STATUS_DATA, "line %zu: no point, or one too many", r.number);
+        }
+        if (!words_numbers(&r, 0, 2, landmarks + 2 * points, e)) return false;
+        points++;
+    }
+    if (!closed) return error_set(e, STATUS_DATA, "has no points between { and }");
+    annotation *entry = annotations_add(a, name, strlen(name), e);
+    if (entry == NULL) return false;
+    entry->no_suffix = true;
+    return annotations_add_face(a, NULL, landmarks, points, e);
+}

@@ -1,0 +1,88 @@
+/* Annotations in memory, and which of them belongs to a photo. */
+#include "face/annotation_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const annotation_format_names[] = {"auto", "lines", "fdf", "coco", "celeba",
+                                               "dlib", "pts",   "npy", NULL};
+
+static bool grow(void **block, size_t *capacity, size_t needed, size_t size, error *e)
+{
+    if (needed <= *capacity) return true;
+    size_t more = *capacity * 2 > needed ? *capacity * 2 : needed + 16;
+    void *larger = memory_resize(*block, more, size, e);
+    if (larger == NULL) return false;
+    *block = larger;
+    *capacity = more;
+    return true;
+}
+
+annotation *annotations_add(annotations *a, const char *name, size_t length, error *e)
+{
+    if (length == 0 || memchr(name, '\0', length) != NULL) {
+        error_set(e, STATUS_DATA, "an entry has an empty name");
+        return NULL;
+    }
+    if (!grow((void **)&a->entry, &a->capacity, a->count + 1, sizeof *a->entry, e)) return NULL;
+    annotation *entry = &a->entry[a->count];
+    *entry = (annotation){.first = a->face_count};
+    entry->name = memory_allocate(length + 1, 1, e);
+    if (entry->name == NULL) return NULL;
+    memcpy(entry->name, name, length);
+    entry->name[length] = '\0';
+    a->count++;
+    return entry;
+}
+
+static bool all_finite(const double *numbers, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (!isfinite(numbers[i])) return false;
+    }
+    return true;
+}
+
+bool annotations_add_face(annotations *a, const double *box, const double *landmarks, int points,
+                          error *e)
+{
+    if (points != 0 && !landmark_scheme_known(points)) {
+        return error_set(e, STATUS_DATA, "a face has %d landmarks; known are 68, 7 and 5", points);
+    }
+    if (landmarks == NULL || !all_finite(landmarks, 2 * points)) points = 0;
+    if (box != NULL && !all_finite(box, 4)) box = NULL;
+    if (box == NULL && points == 0) return true;
+    size_t numbers = 2 * (size_t)points;
+    if (a->entry[a->count - 1].count == FACES_MOST) {
+        return error_set(e, STATUS_DATA, "a photo has more than %d faces", FACES_MOST);
+    }
+    if (!grow((void **)&a->face, &a->face_capacity, a->face_count + 1, sizeof *a->face, e) ||
+        !grow((void **)&a->coordinate, &a->coordinate_capacity, a->coordinate_count + numbers,
+              sizeof *a->coordinate, e)) {
+        return false;
+    }
+    annotated_face *f = &a->face[a->face_count++];
+    *f = (annotated_face){.has_box = box != NULL, .points = points, .first = a->coordinate_count};
+    if (box != NULL) memcpy(f->box, box, sizeof f->box);
+    if (numbers > 0)
+        memcpy(a->coordinate + a->coordinate_count, landmarks, numbers * sizeof(double));
+    a->coordinate_count += numbers;
+    a->entry[a->count - 1].count++;
+    return true;
+}
+
+void annotations_free(annotations *a)
+{
+    if (a == NULL) return;
+    for (size_t i = 0; i < a->count; i++) {
+        free(a->entry[i].name);
+        json_decref(a->entry[i].extra);
+    }
+    for (size_t i = 0; i < a->face_count; i++) json_decref(a->face[i].extra);
+    free(a->entry);
+    free(a->face);
+    free(a->coordinate);
+    free(a->by_stem);
+    free(a);
+}

@@ -1,0 +1,207 @@
+/* Makes batch records of drawn faces. */
+#include "face/batch_builder.h"
+#include "image/decode.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, error *e)
+{
+    const task_list *tasks = b->faces->labels.tasks;
+    size_t widest = sizeof(int32_t);
+    for (size_t i = 0; i < tasks->count; i++)
+        if (tasks->task[i].class_count > widest) widest = tasks->task[i].class_count;
+    *s = (batch_scratch){.batch = batch};
+    msgpack_unpacked_init(&s->zone);
+    s->pixels = memory_allocate(batch * (size_t)b->width * (size_t)b->height, 3, e);
+    s->label = memory_allocate(batch, widest, e);
+    s->good = memory_allocate(batch, sizeof *s->good, e);
+    s->id = memory_zeroed(batch, sizeof *s->id, e);
+    return e->status == 0;
+}
+
+void batch_scratch_close(batch_scratch *s)
+{
+    for (size_t i = 0; s->id && i < s->batch; i++) free(s->id[i]);
+    free(s->pixels);
+    free(s->label);
+    free(s->good);
+    free(s->id);
+    msgpack_unpacked_destroy(&s->zone);
+    *s = (batch_scratch){0};
+}
+
+/* ---- Pixels --------------------------------------------------------------------------------- */
+
+static void mirror(uint8_t *pixels, int width, int height)
+{
+    for (int y = 0; y < height; y++, pixels += 3 * width) {
+        for (int left = 0, right = width - 1; left < right; left++, right--) {
+            uint8_t kept[3];
+            memcpy(kept, pixels + 3 * left, 3);
+            memcpy(pixels + 3 * left, pixels + 3 * right, 3);
+            memcpy(pixels + 3 * right, kept, 3);
+        }
+    }
+}
+
+/* The record's image: `view` points into the record where it is raw, else at `decoded`. */
+static bool open_image(const msgpack_object *record, image *view, image *decoded, error *e)
+{
+    int width, height;
+    char reason[80];
+    const void *bytes;
+    size_t size;
+    if (!face_record_check(record, &width, &height, reason))
+        return error_set(e, STATUS_DATA, "%s", reason);
+    object_binary(record, "pixels", &bytes, &size);
+    *view = (image){width, height, (uint8_t *)(uintptr_t)bytes};
+    if (!object_text_is(record, "coding", "png")) return true;
+    image_info info;
+    if (!image_probe(bytes, size, IMAGE_LIMITS, &info, e)) return false;
+    if (info.width != width || info.height != height)
+        return error_set(e, STATUS_DATA, "the coded image is %dx%d, the record says %dx%d",
+                         info.width, info.height, width, height);
+    if (!image_decode(bytes, size, &info, 1, decoded, e)) return false;
+    *view = *decoded;
+    return true;
+}
+
+static bool read_face(const batch_builder *b, const msgpack_object *record, bool flip,
+                      uint8_t *pixels, error *e)
+{
+    image view, decoded = {0}, resized = {0};
+    bool read = open_image(record, &view, &decoded, e);
+    if (read && (view.width != b->width || view.height != b->height)) {
+        double whole[4] = {0, 0, view.width, view.height};
+        read = image_resample(&view, whole, b->how, b->width, b->height, &resized, e);
+        view = resized;
+    }
+    if (read) memcpy(pixels, view.pixels, (size_t)b->width * (size_t)b->height * 3);
+    if (read && flip) mirror(pixels, b->width, b->height);
+    image_free(&decoded);
+    image_free(&resized);
+    return read;
+}
+
+/* ---- Labels --------------------------------------------------------------------------------- */
+
+static uint32_t little_endian(uint32_t bits)
+{
+    const union {
+        uint32_t word;
+        unsigned char byte[4];
+    } test = {.word = 1};
+    return test.byte[0] ? bits : __builtin_bswap32(bits);
+}
+
+static void put_word(unsigned char *label, size_t i, uint32_t bits)
+{
+    bits = little_endian(bits);
+    memcpy(label + i * sizeof bits, &bits, sizeof bits);
+}
+
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static bool has_region(const catalog *c, const face_variant *variant, const char *name)
+{
+    for (uint32_t i = 0; i < c->regions.count; i++)
+        if (strcmp(c->regions.text[i], name) == 0) return variant->regions >> i & 1;
+    return false;
+}
+
+/* Writes the label of face number i of the batch; returns the bytes a label has. */
+static size_t label_face(const catalog *c, size_t number, batch_draw draw, size_t i,
+                         unsigned char *label)
+{
+    const task *t = &c->labels.tasks->task[number];
+    const face_variant *variant = &c->variant[draw.variant];
+    size_t row = c->face[draw.face].row;
+    if (t->kind == TASK_ORDINAL) {
+        put_word(label, i, float_bits((float)label_value(&c->labels, row, number)));
+    } else if (t->tag) {
+        put_word(label, i, (uint32_t)label_class(&c->labels, row, number));
+    } else if (t->kind == TASK_COARSE) {
+        put_word(label, i, (int)variant->manipulation != c->photographic);
+    } else {
+        for (size_t k = 0; k < t->class_count; k++)
+            label[i * t->class_count + k] = has_region(c, variant, t->classes[k]);
+        return t->class_count;
+    }
+    return sizeof(uint32_t);
+}
+
+static void put_labels(const batch_builder *b, batch_scratch *s, size_t count, stream_chunk *out)
+{
+    const task_list *tasks = b->faces->labels.tasks;
+    put_map_begin(out, "labels");
+    for (size_t t = 0; t < tasks->count; t++) {
+        const task *item = &tasks->task[t];
+        size_t size = 0;
+        for (size_t i = 0; i < count; i++) {
+            batch_draw draw = s->good[i];
+            if (item->shuffle) draw = sampler_lender(b->sampler, draw.variant, item->name);
+            size = label_face(b->faces, t, draw, i, s->label);
+        }
+        put_binary(out, item->name, s->label, count * size);
+    }
+    put_map_end(out);
+}
+
+/* ---- The record ----------------------------------------------------------------------------- */
+
+/* Decodes the drawn faces one behind the other; those that fail leave no gap. */
+static size_t read_faces(const batch_builder *b, batch_scratch *s, const batch_draw *draws,
+                         size_t count, batch_failure *failures)
+{
+    size_t good = 0, failed = 0, bytes = (size_t)b->width * (size_t)b->height * 3;
+    for (size_t i = 0; i < count; i++) {
+        stream_place place = b->faces->variant[draws[i].variant].place;
+        const msgpack_object *record = face_store_get(b->store, place, &s->zone);
+        error e = {0};
+        free(s->id[good]);
+        s->id[good] = record ? object_text_copy(record, "id") : NULL;
+        if (s->id[good] && read_face(b, record, draws[i].flip, s->pixels + good * bytes, &e)) {
+            s->good[good++] = draws[i];
+        } else {
+            batch_failure *failure = &failures[failed++];
+            failure->variant = draws[i].variant;
+            snprintf(failure->reason, sizeof failure->reason, "%.119s",
+                     e.status ? e.text : "the record cannot be read");
+        }
+        face_store_release(b->store, place);
+    }
+    return good;
+}
+
+size_t batch_build(const batch_builder *b, batch_scratch *s, batch_name name,
+                   const batch_draw *draws, size_t count, batch_failure *failures,
+                   stream_chunk *out)
+{
+    char id[64];
+    size_t n = read_faces(b, s, draws, count, failures);
+    if (n == 0) return count;
+    snprintf(id, sizeof id, "%s/%" PRId64, name.split, name.step);
+    record_begin(out, "batch");
+    put_text(out, "id", id);
+    put_text(out, "split", name.split);
+    put_integer(out, "epoch", name.epoch);
+    put_integer(out, "step", name.step);
+    put_integer(out, "n", (int64_t)n);
+    put_integer(out, "height", b->height);
+    put_integer(out, "width", b->width);
+    put_binary(out, "pixels", s->pixels, n * (size_t)b->width * (size_t)b->height * 3);
+    put_array(out, "ids", n);
+    for (size_t i = 0; i < n; i++) put_text(out, NULL, s->id[i]);
+    put_labels(b, s, n, out);
+    record_end(out);
+    return count - n;
+}

@@ -1,0 +1,43 @@
+/* Faces as a model wants them, from whatever a user names: image files, folders, photo and face
+ * streams. */
+#ifndef BLADES_FACE_FACE_SOURCE_H
+#define BLADES_FACE_FACE_SOURCE_H
+
+#include "face/crop.h"
+#include "stream/reader.h"
+
+/* One face, or the reason why there is none. */
+typedef struct input_face {
+    char *id;
+    char *reason; /* NULL: pixels are there */
+    image crop;   /* size x size */
+} input_face;
+
+/* All faces of one input: an image file, a photo or face record, or an error record to pass on. */
+typedef struct input_item {
+    const char *path;      /* an image file; NULL: a record */
+    stream_record *record; /* NULL: an image file */
+    input_face *faces;
+    size_t count;
+} input_item;
+
+typedef struct face_source face_source;
+
+/* Reads c->inputs. Folders stand for the images in them; a file that begins like a stream is read
+   as one, as is
+   "-". Image files are cropped to the central square of `central` (0..1] times the shorter side;
+   boxes of photo records as `crop` says; face records are resized. NULL on error. */
+face_source *face_source_open(const cli *c, crop_options crop, double central, error *e);
+/* The header of the first stream among the inputs, NULL when the first input is an image file. */
+const msgpack_object *face_source_header(const face_source *f);
+/* The number of image files, or 0 when there is a stream. */
+int64_t face_source_total(const face_source *f);
+
+/* The next input, not decoded yet: 1, 0 at the end, -1 on error. */
+int face_source_next(face_source *f, input_item **item, error *e);
+/* Decodes and crops an item's faces; may run on any thread. What goes wrong stands in the faces. */
+void face_source_prepare(const face_source *f, input_item *item);
+void input_item_free(input_item *item);
+void face_source_close(face_source *f); /* NULL is fine */
+
+#endif

@@ -1,0 +1,35 @@
+/* Tags of records, and sets of the different texts seen. */
+#ifndef BLADES_FACE_VALUES_H
+#define BLADES_FACE_VALUES_H
+
+#include "stream/record.h"
+
+/* FNV-1a, 64 bits, started from `basis`: two bases give two hashes of one text. */
+uint64_t text_hash(const char *text, size_t length, uint64_t basis);
+#define HASH_BASIS 0xcbf29ce484222325u
+
+enum { TAG_TEXT_MAX = 256 };
+
+/* The value of a tag: of the record's map `exif`, else of the record itself. NULL: absent. */
+const msgpack_object *tag_value(const msgpack_object *record, const char *tag);
+/* As text: text itself, integers and booleans spelt out. False when absent, another type, empty or
+   longer than TAG_TEXT_MAX bytes. */
+bool tag_text(const msgpack_object *record, const char *tag, char text[TAG_TEXT_MAX + 1]);
+/* As a finite number; NaN when it is none. */
+double tag_number(const msgpack_object *record, const char *tag);
+
+/* Different texts, numbered in the order they came. Start from `value_set s = {0}`. */
+typedef struct value_set {
+    char **text;
+    uint32_t count, capacity;
+    uint32_t *slots; /* open addressing: number + 1, or 0 */
+    uint32_t slot_count;
+} value_set;
+
+enum { VALUES_MAX = 1 << 20 };
+
+/* The number of a text, added when new; -1 with STATUS_SYSTEM, or STATUS_DATA over VALUES_MAX. */
+int value_set_add(value_set *s, const char *text, error *e);
+void value_set_free(value_set *s);
+
+#endif

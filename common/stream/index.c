@@ -1,0 +1,291 @@
+/* Mapped streams with random access to their records. */
+#include "stream/index.h"
+#include "cli/output.h"
+#include "stream/scan.h"
+#include "stream/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Pages of the first pass are asked for and given back in steps of this size. */
+#define STEP ((size_t)8 << 20)
+
+typedef struct mapped_file {
+    unsigned char *bytes; /* NULL when empty */
+    size_t size, start;   /* the stream is bytes[start..size) */
+} mapped_file;
+
+struct stream_index {
+    const cli_strings *inputs;
+    mapped_file *files;
+    size_t file;           /* the first pass is here */
+    size_t position;       /* and at this byte */
+    size_t expected, kept; /* bytes of the file asked for; first byte not given back */
+    bool file_counted;     /* a segment of this file was read */
+    int64_t done, total;
+    stream_segment segment;
+    msgpack_unpacked record; /* of the first pass */
+    msgpack_unpacked header;
+};
+
+static const char *input_name(const stream_index *x)
+{
+    const char *path = x->inputs->item[x->file];
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* ---- Mapping -------------------------------------------------------------------------------- */
+
+static size_t page_floor(size_t offset)
+{
+    return offset & ~((size_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+/* Advice about bytes[from..to); it may be refused without harm. */
+static void advise(const mapped_file *f, size_t from, size_t to, int advice)
+{
+    if (to > f->size) to = f->size;
+    from = page_floor(from);
+    if (from < to) (void)madvise(f->bytes + from, to - from, advice);
+}
+
+/* A mapped file shrank or its disk failed: nothing can go on, but nothing half done is left. */
+static void end_on_bus_error(int signal_number)
+{
+    static const char text[] = "an input file was cut short or cannot be read\n";
+    output_remove_unfinished();
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(STATUS_IO);
+    _exit(STATUS_IO);
+}
+
+static bool map_descriptor(stream_index *x, mapped_file *f, int descriptor, error *e)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) return error_set(e, STATUS_IO, "%s: ", input_name(x));
+    if (!S_ISREG(status.st_mode))
+        return error_set(e, STATUS_DATA, "%s: not a regular file", input_name(x));
+    off_t start = lseek(descriptor, 0, SEEK_CUR);
+    f->size = (size_t)status.st_size;
+    f->start = start > 0 && start < status.st_size ? (size_t)start : 0;
+    if (start >= status.st_size) f->size = 0;
+    x->total += (int64_t)(f->size - f->start);
+    if (f->size == 0) return true;
+    void *bytes = mmap(NULL, f->size, PROT_READ, MAP_SHARED, descriptor, 0);
+    if (bytes == MAP_FAILED) return error_set(e, STATUS_IO, "%s: cannot map: ", input_name(x));
+    f->bytes = bytes;
+    (void)madvise(bytes, f->size, MADV_RANDOM); /* no reading around: it is asked for */
+    return true;
+}
+
+static bool map_input(stream_index *x, error *e)
+{
+    const char *path = x->inputs->item[x->file];
+    bool standard = strcmp(path, "-") == 0;
+    int descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    bool mapped = map_descriptor(x, &x->files[x->file], descriptor, e);
+    if (!standard) close(descriptor);
+    return mapped;
+}
+
+bool stream_index_possible(const cli_strings *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        struct stat status;
+        const char *path = inputs->item[i];
+        int found = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
+        if (found == 0 && !S_ISREG(status.st_mode)) return false;
+    }
+    return true; /* one that cannot be opened is reported when it is mapped */
+}
+
+/* ---- The first pass ------------------------------------------------------------------------- */
+
+static void begin_file(stream_index *x)
+{
+    x->position = x->expected = x->kept = x->files[x->file].start;
+    x->file_counted = false;
+}
+
+/* Keeps reading ahead of the position, and gives back what lies behind. */
+static void move_window(stream_index *x)
+{
+    const mapped_file *f = &x->files[x->file];
+    if (x->position + STEP > x->expected && x->expected < f->size) {
+        size_t from = x->expected > x->position ? x->expected : x->position;
+        advise(f, from, from + STEP, MADV_WILLNEED);
+        x->expected = from + STEP;
+    }
+    if (x->position - x->kept > STEP) {
+        size_t to = page_floor(x->position);
+        advise(f, x->kept, to, MADV_DONTNEED);
+        x->kept = to;
+    }
+}
+
+/* Finds and builds the value at the position: 1, 0 at the end of the file, -1 on error. */
+static int read_value(stream_index *x, size_t *size, error *e)
+{
+    const mapped_file *f = &x->files[x->file];
+    if (x->position == f->size) return 0;
+    move_window(x);
+    stream_scan scan = {0};
+    const char *what = NULL;
+    switch (stream_scan_value(&scan, f->bytes + x->position, f->size - x->position)) {
+    case SCAN_DONE:
+        break;
+    case SCAN_MORE:
+        what = "the input ends in the middle of it (truncated?)";
+        break;
+    case SCAN_INVALID:
+        what = "not msgpack";
+        break;
+    case SCAN_LIMIT:
+        what = "too large or too deeply nested";
+        break;
+    }
+    size_t used = 0;
+    if (!what && msgpack_unpack_next(&x->record, (const char *)f->bytes + x->position,
+                                     scan.position, &used) != MSGPACK_UNPACK_SUCCESS)
+        what = "not msgpack";
+    if (what) {
+        stream_segment_error(&x->segment, input_name(x), what, e);
+        return -1;
+    }
+    *size = scan.position;
+    return 1;
+}
+
+/* At the end of a file: on to the next. 1, 0 after the last one, -1 on error. */
+static int next_file(stream_index *x, error *e)
+{
+    if (x->segment.open || !x->file_counted) {
+        stream_segment_error(&x->segment, input_name(x),
+                             x->segment.open ? "the input ends before the trailer (truncated?)"
+                                             : "the input is empty, a header is missing",
+                             e);
+        return -1;
+    }
+    if (x->files[x->file].bytes) advise(&x->files[x->file], x->kept, x->position, MADV_DONTNEED);
+    if (x->file + 1 == x->inputs->count) return 0;
+    x->file++;
+    begin_file(x);
+    return 1;
+}
+
+/* The next map, whatever it is: 1, 0 at the end, -1 on error. */
+static int next_part(stream_index *x, stream_place *place, segment_part *part, error *e)
+{
+    size_t size = 0;
+    int found;
+    while ((found = read_value(x, &size, e)) == 0) {
+        int more = next_file(x, e);
+        if (more <= 0) return more;
+    }
+    if (found < 0 || !stream_segment_take(&x->segment, input_name(x), &x->record.data, part, e))
+        return -1;
+    *place = (stream_place){x->position, (uint32_t)size, (uint32_t)x->file};
+    x->file_counted = true;
+    x->position += size;
+    x->done += (int64_t)size;
+    return 1;
+}
+
+int stream_index_next(stream_index *x, stream_place *place, msgpack_object *map, bool *is_error,
+                      error *e)
+{
+    segment_part part = PART_HEADER;
+    do {
+        int found = next_part(x, place, &part, e);
+        if (found <= 0) return found;
+    } while (part == PART_HEADER || part == PART_TRAILER);
+    *map = x->record.data;
+    *is_error = part == PART_ERROR;
+    return 1;
+}
+
+/* ---- Public --------------------------------------------------------------------------------- */
+
+static bool open_inputs(stream_index *x, error *e)
+{
+    x->files = memory_zeroed(x->inputs->count, sizeof *x->files, e);
+    if (!x->files) return false;
+    for (x->file = 0; x->file < x->inputs->count; x->file++)
+        if (!map_input(x, e)) return false;
+    x->file = 0;
+    begin_file(x);
+    return true;
+}
+
+static bool read_first_header(stream_index *x, const char *const *kinds, error *e)
+{
+    stream_place place;
+    segment_part part;
+    int found = next_part(x, &place, &part, e);
+    if (found <= 0) return false;
+    msgpack_unpacked header = x->header;
+    x->header = x->record;
+    x->record = header;
+    return stream_segment_usable(&x->segment, input_name(x), kinds, e);
+}
+
+stream_index *stream_index_open(const cli_strings *inputs, const char *const *kinds, error *e)
+{
+    stream_index *x = memory_zeroed(1, sizeof *x, e);
+    if (!x) return NULL;
+    x->inputs = inputs;
+    msgpack_unpacked_init(&x->record);
+    msgpack_unpacked_init(&x->header);
+    struct sigaction action = {.sa_handler = end_on_bus_error};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+    if (open_inputs(x, e) && read_first_header(x, kinds, e)) return x;
+    stream_index_close(x);
+    return NULL;
+}
+
+const msgpack_object *stream_index_header(const stream_index *x)
+{
+    return &x->header.data;
+}
+
+void stream_index_position(const stream_index *x, int64_t *done, int64_t *total)
+{
+    *done = x->done;
+    *total = x->total;
+}
+
+void stream_index_expect(const stream_index *x, stream_place place)
+{
+    advise(&x->files[place.file], place.offset, place.offset + place.size, MADV_WILLNEED);
+}
+
+bool stream_index_get(const stream_index *x, stream_place place, msgpack_unpacked *zone)
+{
+    size_t used = 0;
+    const char *bytes = (const char *)x->files[place.file].bytes + place.offset;
+    return msgpack_unpack_next(zone, bytes, place.size, &used) == MSGPACK_UNPACK_SUCCESS;
+}
+
+void stream_index_release(const stream_index *x, stream_place place)
+{
+    advise(&x->files[place.file], place.offset, place.offset + place.size, MADV_DONTNEED);
+}
+
+void stream_index_close(stream_index *x)
+{
+    if (!x) return;
+    for (size_t i = 0; x->files && i < x->inputs->count; i++)
+        if (x->files[i].bytes) munmap(x->files[i].bytes, x->files[i].size);
+    msgpack_unpacked_destroy(&x->record);
+    msgpack_unpacked_destroy(&x->header);
+    stream_segment_free(&x->segment);
+    free(x->files);
+    free(x);
+}
