@@ -113,6 +113,15 @@ static void pixels_put(stream_chunk *k, const image *i, bool png, error *e)
     free(bytes);
 }
 
+static bool label_given(const work *w)
+{
+    const cli_strings *sets = &w->options->c->sets;
+    for (size_t i = 0; i + 1 < sets->count; i += 2) {
+        if (strcmp(sets->item[i], "label") == 0) return true;
+    }
+    return object_get(&w->in->object, "label") != NULL;
+}
+
 static void record_put(work *w, const char *id, const variant *v, const image *i, error *e)
 {
     const produce_options *o = w->options;
@@ -133,6 +142,7 @@ static void record_put(work *w, const char *id, const variant *v, const image *i
         mask_put(k, w->mask, o->crop.size, e);
     }
     put_rest(k, o->c, &w->in->object, own_keys);
+    if (!label_given(w)) put_text(k, "label", "photographic");
     record_end(k);
 }
 

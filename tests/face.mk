@@ -1,0 +1,2 @@
+# Faces: comparisons and benchmarks.
+PARITY += tests/parity/face.py

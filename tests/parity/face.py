@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+"""face-manipulate against a second implementation of the manipulations in numpy, OpenCV and scikit-image.
+
+The random choices come from face-manipulate's --trace; everything that can be computed from them is computed
+again: crop, regions, soft masks, flips, warps. Masks and flips must agree within one grey level, warps too.
+Photographs are drawn here; those of $BLADES_DATA are used as well where that folder exists.
+"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import warnings
+import tempfile
+
+try:
+    import cv2
+    import msgpack
+    import numpy as np
+    from skimage.transform import PiecewiseAffineTransform, warp
+except ImportError as missing:
+    print(f"ok 1 - face manipulations # SKIP {missing}")
+    print("1..1")
+    sys.exit(0)
+
+warnings.simplefilter("ignore")
+DATA = os.environ.get("BLADES_DATA", "../shared/data")
+failures = 0
+tests = 0
+
+
+def check(good, text):
+    global failures, tests
+    tests += 1
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} {tests} - {text}")
+
+
+# ---- Photographs ------------------------------------------------------------------------------------------
+
+# A frontal face, in units of the distance of the eyes: only what the manipulations look at is exact.
+KEY = {36: (-.7, .02), 39: (-.3, 0), 42: (.31, .01), 45: (.7, -.02), 33: (.01, .76), 48: (-.42, 1.03), 54: (.44, 1.05)}
+
+
+def landmarks68(rng, centre, distance):
+    tilt = rng.normal(0, .15)
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    points = rng.uniform(-1, 1, (68, 2)) + [0, .7]
+    for i, at in KEY.items():
+        points[i] = at
+    points[list(KEY)] += rng.normal(0, .03, (len(KEY), 2))
+    return points @ turn.T * distance + centre
+
+
+def scheme(points, count):
+    eyes = [(points[36] + points[39]) / 2, (points[42] + points[45]) / 2]
+    nose = points[33] * .8 + (eyes[0] + eyes[1]) / 2 * .2
+    if count == 5:
+        return np.array(eyes + [nose, points[48], points[54]])
+    if count == 7:
+        return np.array([nose, eyes[1], eyes[0]] + [points[0]] * 4)
+    return points
+
+
+def drawn_photo(rng, height, width):
+    noise = rng.normal(0, 1, (height, width, 3)).astype(np.float32)
+    coarse = cv2.GaussianBlur(noise, (0, 0), 9) * 9 * 40
+    fine = cv2.GaussianBlur(noise, (0, 0), 1.2) * 1.2 * 25
+    return np.clip(coarse + fine + 128, 0, 255).astype(np.uint8)
+
+
+def exif(orientation):
+    return b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+def jpeg_with_orientation(path, image, orientation):
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    block = b"Exif\0\0" + exif(orientation)
+    with open(path, "wb") as f:
+        f.write(data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:])
+
+
+def drawn_photos(folder, rng):
+    for i in range(24):
+        height, width = (int(n) for n in rng.integers(150, 900, 2))
+        image = drawn_photo(rng, height, width)
+        distance = rng.uniform(.1, .24) * min(height, width)
+        points = landmarks68(rng, rng.uniform(.3, .6, 2) * [width, height], distance)
+        middle = points[list(KEY)].mean(0)
+        box = np.concatenate([middle - 1.15 * distance, middle + 1.15 * distance])
+        if i % 3 == 0:
+            path = f"{folder}/{i}.png"
+            cv2.imwrite(path, image)
+        else:
+            path = f"{folder}/{i}.jpg"
+            jpeg_with_orientation(path, image, i % 8 + 1)
+        few = scheme(points, (68, 68, 5, 7)[i % 4])
+        face = {"box": box.tolist(), "scheme": str(len(few)), "landmarks": few.ravel().tolist()}
+        if i == 20:
+            face = {"box": box.tolist()}
+        yield {"type": "photo", "id": path, "path": path, "faces": [face]}
+
+
+def real_photos():
+    path = f"{DATA}/train/annotations.jsonl"
+    if not os.path.exists(path):
+        return
+    with open(path) as f:
+        lines = [json.loads(line) for line in f]
+    for line in lines[::400]:
+        path = f"{DATA}/train/{line['path']}"
+        yield {"type": "photo", "id": path, "path": path, "faces": line["faces"]}
+
+
+def stream(records):
+    out = msgpack.packb({"type": "header", "blades": 1, "kind": "photo"})
+    out += b"".join(msgpack.packb(r) for r in records)
+    return out + msgpack.packb({"type": "trailer", "records": len(records), "errors": 0})
+
+
+def run(records, folder, *options):
+    trace = f"{folder}/trace"
+    tool = os.path.join(os.environ["BLADES_BIN"], "face-manipulate") if "BLADES_BIN" in os.environ else "face-manipulate"
+    done = subprocess.run([tool, "-q", "--nose", "--masks", "--trace", trace, *options], input=stream(records),
+                          stdout=subprocess.PIPE, check=True)
+    faces = {r["id"]: r for r in msgpack.Unpacker(__import__("io").BytesIO(done.stdout)) if r["type"] == "face"}
+    with open(trace) as f:
+        return faces, [json.loads(line) for line in f]
+
+
+# ---- The second implementation ----------------------------------------------------------------------------
+
+def triangle(image, n, axis):
+    """Pillow's antialiased bilinear filter along an axis, in float64."""
+    image = np.moveaxis(image, axis, 0)
+    step = len(image) / n
+    support = max(step, 1)
+    centres = (np.arange(n) + .5) * step
+    weights = np.maximum(0, 1 - np.abs(np.arange(len(image)) + .5 - centres[:, None]) / support)
+    weights /= weights.sum(1, keepdims=True)
+    return np.moveaxis(np.tensordot(weights, image, 1), 0, axis)
+
+
+def crop_of(choice):
+    x0, y0, x1, y1 = choice["box"]
+    image = cv2.imread(choice["path"], cv2.IMREAD_COLOR)[:, :, ::-1]
+    side = int(np.floor(1.3 * max(x1 - x0, y1 - y0)))
+    left = int(np.floor((x0 + x1) / 2)) - side // 2
+    top = int(np.floor((y0 + y1) / 2)) - side // 2
+    height, width = image.shape[:2]
+    where = [max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)]
+    return where, image[where[1]:where[3], where[0]:where[2]]
+
+
+def resized(crop, how, n):
+    if how == "bilinear":
+        return cv2.resize(crop, (n, n), interpolation=cv2.INTER_LINEAR)
+    return np.floor(triangle(triangle(crop.astype(float), n, 0), n, 1) + .5).astype(np.uint8)
+
+
+def region_of(choice):
+    points = np.array(choice["landmarks"]).reshape(-1, 2)
+    if len(points) == 68:
+        eyes = [(points[36] + points[39]) * .5, (points[42] + points[45]) * .5]
+        eye, nose, mouth = points[[42, 45]], points[33], points[[48, 54]]
+    else:
+        first = 0 if len(points) == 5 else 1
+        eyes = sorted(points[first:first + 2], key=lambda p: p[0])
+        half = .195 * (eyes[1] - eyes[0])
+        eye = np.array([eyes[1] - half, eyes[1] + half])
+        middle = (eyes[0] + eyes[1]) * .5
+        nose = middle + 1.24 * (points[2 if len(points) == 5 else 0] - middle)
+        mouth = points[3:5]
+    whole = [p.astype(int) for p in eyes]
+    if "mouth" in choice["manipulation"]:
+        a, b = mouth.astype(int)
+        dilations = int(np.hypot(*(a - b)) // 3)
+    elif "eye" in choice["manipulation"]:
+        a, b = eye.astype(int)
+        dilations = 2 * int(np.hypot(*(a - b)) // 4)
+    else:
+        a, b = ((whole[0] + whole[1]) / 2).astype(int), nose.astype(int)
+        dilations = int(np.hypot(*(whole[0] - whole[1])) // 4)
+    mask = np.zeros((224, 224), np.uint8)
+    cv2.line(mask, tuple(int(v) for v in a), tuple(int(v) for v in b), 1, 2)
+    if dilations:
+        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=dilations)
+    x, y, w, h = cv2.boundingRect(mask)
+    return [x, y, x + w, y + h]
+
+
+def mask_of(region, nose):
+    mask = np.zeros((224, 224), np.float32)
+    mask[region[1]:region[3], region[0]:region[2]] = 1
+    count, sigma = (15, 2) if nose else (91, 7)
+    kept = cv2.GaussianBlur(mask, (count, count), sigma) >= .5
+    if not kept.any():
+        kept = cv2.GaussianBlur(mask, (count, count), 1) >= .5
+    kept = kept.astype(np.float32)
+    eroded = cv2.erode(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15)))
+    if not eroded.any():
+        eroded = kept
+    soft = cv2.GaussianBlur(eroded, (51, 51), 10)
+    return soft / soft.max()
+
+
+def flipped(face, choice, mask, axis_only):
+    grow = 3 if choice["manipulation"] == "nose-flip" else 5
+    left, top, right, bottom = choice["region"]
+    left, top, right, bottom = max(left - grow, 0), max(top - grow, 0), min(right + grow, 224), min(bottom + grow, 224)
+    code = 1 if "hflip" in choice["manipulation"] else 0 if axis_only else -1
+    changed = face.copy()
+    changed[top:bottom, left:right] = cv2.flip(face[top:bottom, left:right], code)
+    m = (choice["ratio"] * mask)[:, :, None]
+    return m * changed + (1 - m) * face
+
+
+def grid_warped(face, choice):
+    transform = PiecewiseAffineTransform()
+    transform.estimate(np.array(choice["from"]), np.array(choice["to"]))
+    return warp(face.astype(float), transform, order=1, mode="constant", cval=0, preserve_range=True)
+
+
+def affine_warped(face, choice):
+    y, x = np.mgrid[0:224, 0:224].astype(float)
+    a, b, c, d, e, f = choice["matrix"]
+    u, v = a * x + b * y + c, d * x + e * y + f
+    inside = (u >= 0) & (v >= 0) & (u <= 223) & (v <= 223)
+    u, v = np.clip(u, 0, 223), np.clip(v, 0, 223)
+    i, j = np.minimum(u.astype(int), 222), np.minimum(v.astype(int), 222)
+    u, v = (u - i)[..., None], (v - j)[..., None]
+    pixel = face.astype(float)
+    out = ((1 - u) * (1 - v) * pixel[j, i] + u * (1 - v) * pixel[j, i + 1]
+           + (1 - u) * v * pixel[j + 1, i] + u * v * pixel[j + 1, i + 1])
+    return np.where(inside[..., None], out, 0)
+
+
+# ---- Comparison -------------------------------------------------------------------------------------------
+
+def pixels(record):
+    return np.frombuffer(record["pixels"], np.uint8).reshape(record["height"], record["width"], 3)
+
+
+def compare(records, folder, how, axis_only, affine):
+    options = ["--resampling", how, "--vflip", "axis" if axis_only else "rotate",
+               "--warp", "affine" if affine else "piecewise"]
+    faces, choices = run(records, folder, *options)
+    worst = {}
+    count = {}
+
+    def difference(what, a, b):
+        d = float(np.abs(np.asarray(a, float) - np.asarray(b, float)).max())
+        worst[what] = max(worst.get(what, 0), d)
+        count[what] = count.get(what, 0) + 1
+
+    originals = {c["face"]: pixels(faces[c["id"]]) for c in choices if c["manipulation"] == "photographic"}
+    for c in choices:
+        record, name = faces[c["id"]], c["manipulation"]
+        face = originals[c["face"]]
+        if name == "photographic":
+            where, crop = crop_of(c)
+            difference("crop rectangle", c["crop"], where)
+            if c["denominator"] == 1:
+                difference("photographic", resized(crop, how, 224), face)
+        elif name == "warp":
+            difference("warp", grid_warped(face, c), pixels(record))
+        elif name == "affine":
+            difference("affine", affine_warped(face, c), pixels(record))
+        else:
+            difference("region", c["region"], region_of(c))
+            mask = mask_of(c["region"], name == "nose-flip")
+            difference("mask", 255 * mask, np.frombuffer(record["mask"], np.uint8).reshape(224, 224))
+            difference(name, flipped(face, c, mask, axis_only), pixels(record))
+    label = f"{how}, {'mirrored' if axis_only else 'rotated'}"
+    for what, d in worst.items():
+        limit = 0 if what in ("crop rectangle", "region") else 1
+        check(d <= limit, f"{what} ({label}): {count[what]} compared, largest difference {d:.3f}")
+    check(set(worst) >= {"photographic", "mouth-vflip", "mouth-hflip", "eye-hflip", "nose-flip", "mask",
+                         "affine" if affine else "warp"}, f"all manipulations were compared ({label})")
+
+
+def main():
+    rng = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as folder:
+        records = list(drawn_photos(folder, rng))
+        real = list(real_photos())
+        if not real:
+            print(f"# no photographs under {DATA}: drawn ones only")
+        compare(records + real, folder, "antialias", False, False)
+        compare(records + real, folder, "bilinear", True, True)
+    print(f"1..{tests}")
+    return failures > 0
+
+
+sys.exit(main())
