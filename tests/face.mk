@@ -1,2 +1,7 @@
 # Faces: comparisons and benchmarks.
 PARITY += tests/parity/face.py
+
+.PHONY: bench-faces
+bench-faces: $(BUILD)/bin/face-manipulate
+	@pipelines/dependencies bench
+	BLADES_BIN=$(BUILD)/bin tests/bench/faces.py

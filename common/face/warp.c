@@ -5,6 +5,7 @@
 
 #define SPREAD_LEAST 0.04
 #define SPREAD_MOST 0.05
+#define EDGE 1e-6 /* rounding errors of positions on the image's edge do not put them outside */
 
 /* By rows - 2 and columns - 2. */
 static const char *const qhull_diagonals[3][3] = {
@@ -45,36 +46,35 @@ warp_grid warp_grid_draw(random_state *r, int width, int height)
     return g;
 }
 
-/* The cell along one axis that holds x, 0..count-2. */
-static int cell_of(double x, double length, int count)
+/* The affine map {a b c; d e f} of a triangle: at the corner (x, y) it gives `at`, one step u
+   across the cell adds du, one step v down adds dv. */
+static void triangle_map(double x, double y, double width, double height, const double at[2],
+                         const double du[2], const double dv[2], double map[6])
 {
-    int cell = (int)floor(x / length * (count - 1));
-    return cell < 0 ? 0 : cell > count - 2 ? count - 2 : cell;
+    for (int k = 0; k < 2; k++) {
+        map[3 * k] = du[k] / width;
+        map[3 * k + 1] = dv[k] / height;
+        map[3 * k + 2] = at[k] - map[3 * k] * x - map[3 * k + 1] * y;
+    }
 }
 
-void warp_grid_map(const warp_grid *g, double x, double y, double *from_x, double *from_y)
+/* Both triangles of a cell: first the one above the diagonal. */
+static void cell_maps(const warp_grid *g, int row, int column, double maps[2][6])
 {
-    int last = g->rows * g->columns - 1;
-    int column = cell_of(x, g->from[last][0], g->columns);
-    int row = cell_of(y, g->from[last][1], g->rows);
     int i = row * g->columns + column;
     const double *corner = g->from[i], *opposite = g->from[i + g->columns + 1];
-    double u = (x - corner[0]) / (opposite[0] - corner[0]);
-    double v = (y - corner[1]) / (opposite[1] - corner[1]);
+    double width = opposite[0] - corner[0], height = opposite[1] - corner[1];
     const double *a = g->to[i], *b = g->to[i + 1];                           /* upper left, right */
     const double *c = g->to[i + g->columns], *d = g->to[i + g->columns + 1]; /* lower left, right */
-    double out[2];
-    for (int k = 0; k < 2; k++) {
-        if (g->diagonals[row * (g->columns - 1) + column] == '\\') {
-            out[k] = u >= v ? a[k] + u * (b[k] - a[k]) + v * (d[k] - b[k])
-                            : a[k] + u * (d[k] - c[k]) + v * (c[k] - a[k]);
-        } else {
-            out[k] = u + v <= 1 ? a[k] + u * (b[k] - a[k]) + v * (c[k] - a[k])
-                                : d[k] + (1 - u) * (c[k] - d[k]) + (1 - v) * (b[k] - d[k]);
-        }
+    double top[2] = {b[0] - a[0], b[1] - a[1]}, bottom[2] = {d[0] - c[0], d[1] - c[1]};
+    double left[2] = {c[0] - a[0], c[1] - a[1]}, right[2] = {d[0] - b[0], d[1] - b[1]};
+    if (g->diagonals[row * (g->columns - 1) + column] == '\\') {
+        triangle_map(corner[0], corner[1], width, height, a, top, right, maps[0]);
+        triangle_map(corner[0], corner[1], width, height, a, bottom, left, maps[1]);
+    } else {
+        triangle_map(corner[0], corner[1], width, height, a, top, left, maps[0]);
+        triangle_map(opposite[0], opposite[1], width, height, d, bottom, right, maps[1]);
     }
-    *from_x = out[0];
-    *from_y = out[1];
 }
 
 warp_affine warp_affine_draw(random_state *r, int width, int height)
@@ -91,34 +91,57 @@ warp_affine warp_affine_draw(random_state *r, int width, int height)
     return a;
 }
 
-static void pixel_sample(const image *face, double x, double y, uint8_t *to)
+/* The input at (m0 x + m1 y + m2, m3 x + m4 y + m5). */
+static inline void pixel_sample(const image *face, const double m[6], int x, int y, uint8_t *to)
 {
     int width = face->width, height = face->height;
-    if (!(x >= 0 && y >= 0 && x <= width - 1 && y <= height - 1)) {
+    double from_x = m[0] * x + m[1] * y + m[2], from_y = m[3] * x + m[4] * y + m[5];
+    if (!(from_x >= -EDGE && from_y >= -EDGE && from_x <= width - 1 + EDGE &&
+          from_y <= height - 1 + EDGE)) {
         to[0] = to[1] = to[2] = 0;
         return;
     }
-    int left = (int)x, top = (int)y;
-    double u = x - left, v = y - top;
+    from_x = clipped(from_x, width - 1);
+    from_y = clipped(from_y, height - 1);
+    int left = (int)from_x, top = (int)from_y;
+    float u = (float)(from_x - left), v = (float)(from_y - top);
     size_t right = left + 1 < width ? 3 : 0, below = top + 1 < height ? 3 * (size_t)width : 0;
     const uint8_t *p = face->pixels + 3 * ((size_t)top * (size_t)width + (size_t)left);
     for (int i = 0; i < 3; i++, p++) {
-        double upper = p[0] + u * (p[right] - p[0]);
-        double lower = p[below] + u * (p[below + right] - p[below]);
-        to[i] = (uint8_t)(upper + v * (lower - upper) + 0.5);
+        float upper = (float)p[0] + u * (float)(p[right] - p[0]);
+        float lower = (float)p[below] + u * (float)(p[below + right] - p[below]);
+        to[i] = (uint8_t)(upper + v * (lower - upper) + 0.5f);
+    }
+}
+
+/* The pixels of one cell; its diagonal is the line where side(x, y) = 0, the upper triangle above
+ * it. */
+static void cell_warp(const image *face, const warp_grid *g, int row, int column, image *out)
+{
+    double maps[2][6];
+    cell_maps(g, row, column, maps);
+    int i = row * g->columns + column;
+    const double *corner = g->from[i], *opposite = g->from[i + g->columns + 1];
+    double width = opposite[0] - corner[0], height = opposite[1] - corner[1];
+    bool falling = g->diagonals[row * (g->columns - 1) + column] == '\\';
+    int left = (int)ceil(corner[0]), right = (int)ceil(opposite[0]);
+    for (int y = (int)ceil(corner[1]); y < opposite[1]; y++) {
+        double v = (y - corner[1]) / height;
+        uint8_t *to = out->pixels + 3 * ((size_t)y * (size_t)out->width + (size_t)left);
+        for (int x = left; x < right; x++, to += 3) {
+            double u = (x - corner[0]) / width;
+            bool upper = falling ? u >= v : u + v <= 1;
+            pixel_sample(face, maps[!upper], x, y, to);
+        }
     }
 }
 
 bool face_warp_grid(const image *face, const warp_grid *g, image *out, error *e)
 {
     if (!image_allocate(out, face->width, face->height, e)) return false;
-    uint8_t *to = out->pixels;
-    for (int y = 0; y < face->height; y++) {
-        for (int x = 0; x < face->width; x++, to += 3) {
-            double from_x, from_y;
-            warp_grid_map(g, x, y, &from_x, &from_y);
-            pixel_sample(face, from_x, from_y, to);
-        }
+    for (int row = 0; row < g->rows - 1; row++) {
+        for (int column = 0; column < g->columns - 1; column++)
+            cell_warp(face, g, row, column, out);
     }
     return true;
 }
@@ -126,12 +149,9 @@ bool face_warp_grid(const image *face, const warp_grid *g, image *out, error *e)
 bool face_warp_affine(const image *face, const warp_affine *a, image *out, error *e)
 {
     if (!image_allocate(out, face->width, face->height, e)) return false;
-    const double *m = a->matrix;
     uint8_t *to = out->pixels;
     for (int y = 0; y < face->height; y++) {
-        for (int x = 0; x < face->width; x++, to += 3) {
-            pixel_sample(face, m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5], to);
-        }
+        for (int x = 0; x < face->width; x++, to += 3) pixel_sample(face, a->matrix, x, y, to);
     }
     return true;
 }

@@ -26,9 +26,6 @@ typedef struct warp_grid {
    scikit-image's PiecewiseAffineTransform) gives such a grid over 224 x 224. */
 warp_grid warp_grid_draw(random_state *r, int width, int height);
 
-/* The input position for an output position. */
-void warp_grid_map(const warp_grid *g, double x, double y, double *from_x, double *from_y);
-
 /* An affine map: input = {a b c; d e f} (x, y, 1) of the output position. */
 typedef struct warp_affine {
     double spread;

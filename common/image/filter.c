@@ -103,41 +103,57 @@ bool gaussian_blur(float *pixels, int width, int height, int count, double sigma
     return done;
 }
 
-/* For each pixel, how many ones there are in a row to its left and to its right, itself included;
-   the outside counts as ones without end. */
-static void runs_find(const uint8_t *row, int width, int *left, int *right)
+/* How far ones reach without a gap to both sides of each pixel of a row: n when the n - 1 pixels to
+   its left and right and itself are ones, 0 for a zero. The outside counts as ones. False for a row
+   of zeros. */
+static bool reach_find(const uint8_t *row, int width, uint16_t *reach)
 {
-    int endless = width + 1;
-    for (int x = 0, run = endless; x < width; x++) {
+    int run = width, any = 0;
+    for (int x = 0; x < width; x++) {
         run = row[x] ? run + 1 : 0;
-        left[x] = run;
+        any |= row[x];
+        reach[x] = (uint16_t)(run < UINT16_MAX ? run : UINT16_MAX);
     }
-    for (int x = width - 1, run = endless; x >= 0; x--) {
+    run = width;
+    for (int x = width - 1; x >= 0; x--) {
         run = row[x] ? run + 1 : 0;
-        right[x] = run;
+        if (run < reach[x]) reach[x] = (uint16_t)run;
     }
+    return any != 0;
+}
+
+/* The half width of the ellipse's row `dy`, as OpenCV rounds it. */
+static int ellipse_half_width(int radius, int dy)
+{
+    if (radius == 0) return 0;
+    double square = radius * radius;
+    return (int)lrint(radius * sqrt((square - dy * dy) / square));
+}
+
+static void row_narrow(uint8_t *restrict row, const uint16_t *restrict reach, int width, int half)
+{
+    for (int x = 0; x < width; x++) row[x] &= reach[x] > half;
 }
 
 bool ellipse_erode(const uint8_t *mask, int width, int height, int count, uint8_t *out, error *e)
 {
+    size_t across = (size_t)width;
     int radius = count / 2;
-    int *left = memory_allocate((size_t)width, sizeof *left, e);
-    int *right = memory_allocate((size_t)width, sizeof *right, e);
-    bool done = left != NULL && right != NULL;
-    if (done) memset(out, 1, (size_t)width * (size_t)height);
+    uint16_t *reach = memory_allocate(across * (size_t)height, sizeof *reach, e);
+    bool *any = memory_allocate((size_t)height, sizeof *any, e);
+    bool done = reach != NULL && any != NULL;
     for (int y = 0; done && y < height; y++) {
-        runs_find(mask + (size_t)y * (size_t)width, width, left, right);
-        for (int dy = -radius; dy <= radius; dy++) {
-            int to = y - dy;
-            if (to < 0 || to >= height) continue;
-            int half = radius == 0 ? 0
-                                   : (int)lrint(radius * sqrt((radius * radius - dy * dy) /
-                                                              (double)(radius * radius)));
-            uint8_t *row = out + (size_t)to * (size_t)width;
-            for (int x = 0; x < width; x++) row[x] &= left[x] > half && right[x] > half;
+        any[y] = reach_find(mask + (size_t)y * across, width, reach + (size_t)y * across);
+    }
+    if (done) memcpy(out, mask, across * (size_t)height);
+    for (int dy = -radius; done && dy <= radius; dy++) {
+        int half = ellipse_half_width(radius, dy);
+        for (int y = 0; y < height; y++) {
+            if (!any[y] || y + dy < 0 || y + dy >= height) continue;
+            row_narrow(out + (size_t)y * across, reach + (size_t)(y + dy) * across, width, half);
         }
     }
-    free(left);
-    free(right);
+    free(reach);
+    free(any);
     return done;
 }
