@@ -1,0 +1,205 @@
+/* Embedding streams in memory. */
+#include "detect/embeddings.h"
+
+#include "cli/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIMENSION_LIMIT = 65536 };
+
+const char *const face_label_names[] = {"unlabelled", "photographic", "generated", NULL};
+
+face_label face_label_of(const msgpack_object *record)
+{
+    if (object_text_is(record, "label", "photographic")) return FACE_PHOTOGRAPHIC;
+    if (object_text_is(record, "label", "generated")) return FACE_GENERATED;
+    return FACE_UNLABELLED;
+}
+
+bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
+                      const char **reason)
+{
+    const void *bytes;
+    size_t size;
+    if (!object_binary(record, "vector", &bytes, &size) || size == 0 || size % sizeof(float) != 0 ||
+        size / sizeof(float) > DIMENSION_LIMIT) {
+        *reason = "it has no vector of 32-bit floats";
+        return false;
+    }
+    if (*dimension == 0) *dimension = size / sizeof(float);
+    if (size != *dimension * sizeof(float)) {
+        *reason = "its vector has another dimension than the others";
+        return false;
+    }
+    if (!room) return true;
+    memcpy(room, bytes, size);
+    for (size_t j = 0; j < *dimension; j++)
+        if (!isfinite(room[j])) {
+            *reason = "its vector holds a value that is not finite";
+            return false;
+        }
+    return true;
+}
+
+static bool grow(embeddings *s, error *e)
+{
+    if (s->count < s->capacity) return true;
+    size_t capacity = s->capacity ? s->capacity + s->capacity / 2 : 256;
+    if (capacity > UINT32_MAX)
+        return error_set(e, STATUS_DATA, "more than %u embeddings", UINT32_MAX);
+    float *vectors = memory_resize(s->vectors, capacity, s->dimension * sizeof *vectors, e);
+    if (!vectors) return false;
+    s->vectors = vectors;
+    embedding_info *info = memory_resize(s->info, capacity, sizeof *info, e);
+    if (!info) return false;
+    s->info = info;
+    s->capacity = capacity;
+    return true;
+}
+
+static bool add_record(embeddings *s, const stream_record *r, error *e)
+{
+    const char *reason;
+    const msgpack_object *o = &r->object;
+    if (s->dimension == 0 && !embedding_vector(o, &s->dimension, NULL, &reason))
+        return error_set(e, STATUS_DATA, "record %lld (%s): %s", (long long)r->number, r->id,
+                         reason);
+    if (!grow(s, e)) return false;
+    if (!embedding_vector(o, &s->dimension, s->vectors + s->count * s->dimension, &reason))
+        return error_set(e, STATUS_DATA, "record %lld (%s): %s", (long long)r->number, r->id,
+                         reason);
+    embedding_info *info = &s->info[s->count];
+    char *source = object_text_copy(o, "source"), *photo = object_text_copy(o, "photo");
+    *info = (embedding_info){
+        .id = strdup(r->id),
+        .photo = photo ? photo : strdup(r->id),
+        .source = source ? source : strdup(""),
+        .label = face_label_of(o),
+        .manipulated =
+            object_get(o, "manipulation") && !object_text_is(o, "manipulation", "photographic"),
+    };
+    s->count++;
+    if (!info->id || !info->photo || !info->source)
+        return error_set(e, STATUS_SYSTEM, "out of memory");
+    return true;
+}
+
+/* Embeddings of two models have nothing to do with each other. */
+static bool check_header(embeddings *s, const msgpack_object *header, error *e)
+{
+    char *model = object_text_copy(header, "model");
+    bool good = !model || !s->model || strcmp(model, s->model) == 0;
+    if (!good)
+        error_set(e, STATUS_DATA, "embeddings of two different models (%s and %s)", s->model,
+                  model);
+    if (s->model || !good)
+        free(model);
+    else
+        s->model = model;
+    return good;
+}
+
+bool embeddings_read(embeddings *s, const cli_strings *inputs, error *e)
+{
+    static const char *const kinds[] = {"embedding", NULL};
+    *s = (embeddings){0};
+    stream_reader *reader = stream_reader_open(inputs, kinds, e);
+    if (!reader) return false;
+    const msgpack_object *header = stream_reader_header(reader);
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &s->header, msgpack_sbuffer_write);
+    int more = msgpack_pack_object(&packer, *header) == 0
+                   ? 1
+                   : (error_set(e, STATUS_SYSTEM, "out of memory"), -1);
+    if (more > 0 && !check_header(s, header, e)) more = -1;
+    int64_t segment = 0;
+    stream_record *record;
+    while (more > 0 && (more = stream_reader_next(reader, &record, e)) > 0) {
+        if (record->segment != segment && !check_header(s, stream_reader_header(reader), e))
+            more = -1;
+        segment = record->segment;
+        if (record->is_error)
+            s->errors++;
+        else if (more > 0 && !add_record(s, record, e))
+            more = -1;
+        stream_record_free(record);
+    }
+    stream_reader_close(reader);
+    if (more == 0) return true;
+    embeddings_free(s);
+    return false;
+}
+
+void embeddings_free(embeddings *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        free(s->info[i].id);
+        free(s->info[i].photo);
+        free(s->info[i].source);
+    }
+    free(s->info);
+    free(s->vectors);
+    free(s->model);
+    msgpack_sbuffer_destroy(&s->header);
+    *s = (embeddings){0};
+}
+
+points embeddings_points(const embeddings *s, const uint32_t *index, size_t count)
+{
+    return (points){s->vectors, index, count, s->dimension};
+}
+
+typedef struct photo_key {
+    uint64_t draw;
+    const char *photo;
+    uint32_t position; /* in index */
+} photo_key;
+
+static int compare_photos(const void *a, const void *b)
+{
+    const photo_key *x = a, *y = b;
+    if (x->draw != y->draw) return x->draw < y->draw ? -1 : 1;
+    return strcmp(x->photo, y->photo);
+}
+
+bool embeddings_split(const embeddings *s, uint32_t *index, size_t count, double fraction,
+                      uint64_t seed, size_t *fitting, error *e)
+{
+    photo_key *keys = memory_allocate(count + 1, sizeof *keys, e);
+    uint32_t *held = memory_allocate(count + 1, sizeof *held, e);
+    bool *is_held = memory_zeroed(count + 1, sizeof *is_held, e);
+    bool done = keys && held && is_held;
+    if (done) {
+        size_t photos = 0, wanted, taken = 0, kept = 0, held_count = 0;
+        for (size_t i = 0; i < count; i++) {
+            const char *photo = s->info[index[i]].photo;
+            random_state r = random_keyed(seed, photo, 0);
+            keys[i] = (photo_key){random_bits(&r), photo, (uint32_t)i};
+        }
+        qsort(keys, count, sizeof *keys, compare_photos);
+        for (size_t i = 0; i < count; i++)
+            photos += i == 0 || compare_photos(&keys[i - 1], &keys[i]);
+        wanted = (size_t)llround(fraction * (double)photos);
+        if (wanted == 0 && fraction > 0 && photos > 1) wanted = 1;
+        if (wanted == photos && photos > 0 && fraction < 1) wanted--;
+        for (size_t i = 0; i < count; i++) {
+            taken += i == 0 || compare_photos(&keys[i - 1], &keys[i]);
+            if (taken > wanted) break;
+            is_held[keys[i].position] = true;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (is_held[i])
+                held[held_count++] = index[i];
+            else
+                index[kept++] = index[i];
+        }
+        memcpy(index + kept, held, held_count * sizeof *held);
+        *fitting = kept;
+    }
+    free(keys);
+    free(held);
+    free(is_held);
+    return done;
+}

@@ -1,0 +1,52 @@
+/* Embedding streams in memory: the vectors as one matrix, and what is known of each face. */
+#ifndef BLADES_DETECT_EMBEDDINGS_H
+#define BLADES_DETECT_EMBEDDINGS_H
+
+#include "detect/points.h"
+#include "stream/reader.h"
+
+typedef enum face_label { FACE_UNLABELLED, FACE_PHOTOGRAPHIC, FACE_GENERATED } face_label;
+extern const char *const face_label_names[]; /* "unlabelled", "photographic", "generated", NULL */
+
+/* The label of a record: its key `label`. Another text is FACE_UNLABELLED. */
+face_label face_label_of(const msgpack_object *record);
+
+typedef struct embedding_info {
+    char *id, *photo; /* photo: the photo's id, or the id when there is none */
+    char *source;     /* "" when there is none */
+    face_label label;
+    bool manipulated; /* by our own face-manipulate */
+} embedding_info;
+
+typedef struct embeddings {
+    float *vectors; /* (count, dimension) */
+    embedding_info *info;
+    size_t count, capacity, dimension;
+    size_t errors;          /* error records met */
+    char *model;            /* the header's `model`; NULL when it has none */
+    msgpack_sbuffer header; /* the first header, packed */
+} embeddings;
+
+/* Reads streams of kind "embedding" one after the other. STATUS_DATA when a vector is missing, not
+   finite, or of another dimension than the first, and when segments name different models. */
+bool embeddings_read(embeddings *s, const cli_strings *inputs, error *e);
+void embeddings_free(embeddings *s);
+
+/* The vector of a record: `dimension` floats, or when it is 0, as many as there are, which it
+   becomes. NULL with the reason set when it has none of that dimension or a value that is not
+   finite. The vector is copied to `room` when that is not NULL (room for *dimension floats; needs
+   it known). */
+bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
+                      const char **reason);
+
+/* A view of all, or of the rows in `index`. */
+points embeddings_points(const embeddings *s, const uint32_t *index, size_t count);
+
+/* Divides the rows index[0..count) by photo: no photo is on both sides. The held-out part has the
+   share `fraction` of the photos, at least one if there are two; which, is keyed by (seed, photo)
+   alone. index is reordered: the fitting part first, each part in its old order. The number of rows
+   in the fitting part. */
+bool embeddings_split(const embeddings *s, uint32_t *index, size_t count, double fraction,
+                      uint64_t seed, size_t *fitting, error *e);
+
+#endif
