@@ -1,0 +1,115 @@
+/* An evaluation as one JSON object. */
+#include "detect/evaluation_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *interval_object(const interval *i)
+{
+    return json_pack("{s:o, s:o, s:o}", "value", number(i->value), "low", number(i->low), "high",
+                     number(i->high));
+}
+
+/* Names come from inputs and need not be UTF-8. */
+static json_t *text(const char *name)
+{
+    json_t *string = json_string(name);
+    return string ? string : json_string("(not UTF-8)");
+}
+
+static json_t *row_object(const evaluation *v, const method *m, size_t row)
+{
+    json_t *object = json_object();
+    if (row < v->generator_count) {
+        json_t *against = json_array();
+        for (size_t g = 0; g < v->group_count; g++)
+            if (v->paired[row * v->group_count + g])
+                json_array_append_new(against, text(v->groups[g].source));
+        json_object_set_new(object, "generator", text(v->groups[v->generators[row]].source));
+        json_object_set_new(object, "against", against);
+    }
+    if (row != v->generator_count) {
+        json_object_set_new(object, "photographic",
+                            json_integer((json_int_t)m->rows[row].photographic));
+        json_object_set_new(object, "generated", json_integer((json_int_t)m->rows[row].generated));
+    }
+    for (size_t k = 0; k < METRICS; k++)
+        json_object_set_new(object, metric_keys[k], interval_object(&m->rows[row].metric[k]));
+    return object;
+}
+
+static json_t *source_object(const evaluation *v, const method *m, size_t group)
+{
+    size_t faces = 0, called = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->faces[i].group != group) continue;
+        faces++;
+        called += m->faces[i].decided == DECISION_GENERATED;
+    }
+    return json_pack("{s:o, s:s, s:I, s:I, s:I}", "source", text(v->groups[group].source), "label",
+                     face_label_names[v->groups[group].label], "faces", (json_int_t)faces,
+                     "called_generated", (json_int_t)called, "failed",
+                     (json_int_t)method_errors(m, group));
+}
+
+static json_t *method_object(const evaluation *v, const method *m)
+{
+    json_t *object = json_object(), *sources = json_array(), *generators = json_array();
+    size_t failed = m->errors_elsewhere;
+    for (size_t g = 0; g < v->group_count; g++) {
+        json_array_append_new(sources, source_object(v, m, g));
+        failed += method_errors(m, g);
+    }
+    for (size_t r = 0; r < v->generator_count; r++)
+        json_array_append_new(generators, row_object(v, m, r));
+    json_object_set_new(object, "name", text(m->name));
+    json_object_set_new(object, "higher",
+                        json_string(m->higher_is_photographic ? "photographic" : "generated"));
+    json_object_set_new(object, "sources", sources);
+    json_object_set_new(object, "generators", generators);
+    json_object_set_new(object, "mean", row_object(v, m, v->generator_count));
+    json_object_set_new(object, "overall", row_object(v, m, v->generator_count + 1));
+    json_object_set_new(object, "failed", json_integer((json_int_t)failed));
+    json_object_set_new(object, "unlabelled", json_integer((json_int_t)m->unlabelled));
+    json_object_set_new(object, "missing", json_integer((json_int_t)m->missing));
+    json_object_set_new(object, "unknown", json_integer((json_int_t)m->unknown));
+    return object;
+}
+
+static json_t *differences_array(const evaluation *v, const evaluation_options *o)
+{
+    json_t *differences = json_array();
+    for (size_t i = 1; i < v->method_count; i++) {
+        interval accuracy = evaluation_difference(v, 0, i, METRIC_ACCURACY, o);
+        interval auc = evaluation_difference(v, 0, i, METRIC_AUC, o);
+        json_array_append_new(differences,
+                              json_pack("{s:o, s:o, s:o, s:o}", "method", text(v->methods[0].name),
+                                        "minus", text(v->methods[i].name), "accuracy",
+                                        interval_object(&accuracy), "auc", interval_object(&auc)));
+    }
+    return differences;
+}
+
+bool evaluation_write_json(const evaluation *v, const evaluation_options *o, FILE *to, error *e)
+{
+    json_t *methods = json_array(), *whole = json_object();
+    for (size_t i = 0; i < v->method_count; i++)
+        json_array_append_new(methods, method_object(v, &v->methods[i]));
+    json_object_set_new(whole, "positive", json_string("generated"));
+    json_object_set_new(whole, "confidence", json_real(o->confidence));
+    json_object_set_new(whole, "bootstrap", json_integer(o->bootstrap));
+    json_object_set_new(whole, "per_class", json_integer(o->per_class));
+    json_object_set_new(whole, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(whole, "methods", methods);
+    json_object_set_new(whole, "differences", differences_array(v, o));
+    bool done =
+        json_dumpf(whole, to, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0 && fputc('\n', to) != EOF;
+    json_decref(whole);
+    return done || error_set(e, STATUS_IO, "writing JSON: ");
+}

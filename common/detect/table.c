@@ -1,0 +1,142 @@
+/* Tables of text cells. */
+#include "detect/table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const table_format_names[] = {"text", "tsv", "latex", "json", NULL};
+
+bool table_create(table *t, size_t rows, size_t columns, const char *title, error *e)
+{
+    *t = (table){.rows = rows, .columns = columns};
+    t->cells = memory_zeroed(rows * columns, sizeof *t->cells, e);
+    t->title = strdup(title);
+    if (t->cells && t->title) return true;
+    if (t->cells) error_set(e, STATUS_SYSTEM, "out of memory");
+    table_free(t);
+    return false;
+}
+
+void table_free(table *t)
+{
+    for (size_t i = 0; t->cells && i < t->rows * t->columns; i++) free(t->cells[i]);
+    free(t->cells);
+    free(t->title);
+    *t = (table){0};
+}
+
+void table_set(table *t, size_t row, size_t column, const char *format, ...)
+{
+    char **cell = &t->cells[row * t->columns + column];
+    va_list arguments;
+    free(*cell);
+    va_start(arguments, format);
+    if (vasprintf(cell, format, arguments) < 0) *cell = NULL;
+    va_end(arguments);
+}
+
+static const char *cell_of(const table *t, size_t row, size_t column)
+{
+    const char *cell = t->cells[row * t->columns + column];
+    return cell ? cell : "";
+}
+
+/* Characters, not bytes, of UTF-8. */
+static size_t text_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_padding(FILE *to, size_t count, char c)
+{
+    while (count-- > 0) fputc(c, to);
+}
+
+/* A cell without what would break a line or a terminal. */
+static void print_plain(FILE *to, const char *text)
+{
+    for (; *text; text++) fputc((unsigned char)*text < 32 || *text == 127 ? ' ' : *text, to);
+}
+
+static void print_text(const table *t, FILE *to)
+{
+    size_t total = 0, *width = calloc(t->columns, sizeof *width);
+    if (!width) return;
+    for (size_t c = 0; c < t->columns; c++) {
+        for (size_t r = 0; r < t->rows; r++)
+            if (text_width(cell_of(t, r, c)) > width[c]) width[c] = text_width(cell_of(t, r, c));
+        total += width[c] + (c ? 2 : 0);
+    }
+    fprintf(to, "%s\n", t->title);
+    for (size_t r = 0; r < t->rows; r++) {
+        for (size_t c = 0; c < t->columns; c++) {
+            const char *cell = cell_of(t, r, c);
+            size_t padding = width[c] - text_width(cell);
+            if (c) fputs("  ", to);
+            if (c) print_padding(to, padding, ' ');
+            print_plain(to, cell);
+            if (!c) print_padding(to, padding, ' ');
+        }
+        fputc('\n', to);
+        if (r == 0) {
+            print_padding(to, total, '-');
+            fputc('\n', to);
+        }
+    }
+    free(width);
+}
+
+static void print_tsv(const table *t, FILE *to)
+{
+    if (*t->title) fprintf(to, "# %s\n", t->title);
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = 0; c < t->columns; c++) {
+            print_plain(to, cell_of(t, r, c));
+            fputc(c + 1 < t->columns ? '\t' : '\n', to);
+        }
+}
+
+static void print_escaped(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        if (strchr("&%$#_{}", *text))
+            fprintf(to, "\\%c", *text);
+        else if (*text == '\\')
+            fputs("\\textbackslash{}", to);
+        else if (*text == '~' || *text == '^')
+            fprintf(to, "\\%c{}", *text);
+        else
+            fputc((unsigned char)*text < 32 ? ' ' : *text, to);
+    }
+}
+
+static void print_latex(const table *t, FILE *to)
+{
+    fputs("\\begin{table}\n\\caption{", to);
+    print_escaped(to, t->title);
+    fputs("}\n\\begin{tabular}{l", to);
+    print_padding(to, t->columns - 1, 'r');
+    fputs("}\n\\toprule\n", to);
+    for (size_t r = 0; r < t->rows; r++) {
+        for (size_t c = 0; c < t->columns; c++) {
+            if (c) fputs(" & ", to);
+            print_escaped(to, cell_of(t, r, c));
+        }
+        fputs(" \\\\\n", to);
+        if (r == 0) fputs("\\midrule\n", to);
+    }
+    fputs("\\bottomrule\n\\end{tabular}\n\\end{table}\n", to);
+}
+
+void table_print(const table *t, table_format format, FILE *to)
+{
+    if (format == TABLE_TSV)
+        print_tsv(t, to);
+    else if (format == TABLE_LATEX)
+        print_latex(t, to);
+    else
+        print_text(t, to);
+}

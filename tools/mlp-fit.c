@@ -1,0 +1,205 @@
+/* mlp-fit: a classifier of embeddings, photographic against generated, and its threshold. */
+#include "detect/detector.h"
+#include "detect/embeddings.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const classifier_choices[] = {"mlp", "linear", "knn", NULL};
+static const detector_kind classifier_kinds[] = {DETECTOR_MLP, DETECTOR_LINEAR, DETECTOR_KNN};
+
+static struct {
+    int classifier;
+    int64_t hidden, epochs, patience, batch, neighbours;
+    double learning_rate, weight_decay, held_out_fraction, far;
+    bool unbalanced;
+} options = {
+    .epochs = 200,
+    .patience = 10,
+    .batch = 64,
+    .neighbours = 15,
+    .learning_rate = 1e-3,
+    .weight_decay = 1e-2,
+    .held_out_fraction = 0.2,
+};
+
+static const cli_option option_table[] = {
+    {"classifier", 0, CLI_CHOICE, &options.classifier, .choices = classifier_choices,
+     .argument = "KIND", .help = "mlp, linear or knn (mlp)"},
+    {"hidden", 0, CLI_INTEGER, &options.hidden, 0, 65536, .argument = "N",
+     .help = "hidden units of the mlp (0: twice the dimension)"},
+    {"epochs", 0, CLI_INTEGER, &options.epochs, 1, 1000000, .argument = "N",
+     .help = "stop after so many at the latest (200)"},
+    {"patience", 0, CLI_INTEGER, &options.patience, 1, 1000000, .argument = "N",
+     .help = "epochs without a better held-out loss to stop (10)"},
+    {"batch", 0, CLI_INTEGER, &options.batch, 1, 65536, .argument = "N",
+     .help = "faces a step (64)"},
+    {"lr", 0, CLI_NUMBER, &options.learning_rate, 1e-12, 1e3, .argument = "X",
+     .help = "AdamW's learning rate (1e-3)"},
+    {"weight-decay", 0, CLI_NUMBER, &options.weight_decay, 0, 1e3, .argument = "X",
+     .help = "AdamW's weight decay (1e-2)"},
+    {"neighbours", 0, CLI_INTEGER, &options.neighbours, 1, 100000, .argument = "N",
+     .help = "nearest faces that knn asks (15)"},
+    {"no-balance", 0, CLI_FLAG, &options.unbalanced,
+     .help = "do not weigh the classes by their frequency"},
+    {"held-out-fraction", 0, CLI_NUMBER, &options.held_out_fraction, 0.001, 0.9, .argument = "X",
+     .help = "share of the photos to stop and calibrate by (0.2)"},
+    {"far", 0, CLI_NUMBER, &options.far, 0, 1, .argument = "X",
+     .help = "false alarm rate that sets the threshold (0: 1/2)"},
+};
+
+static const cli_tool tool = {
+    .name = "mlp-fit",
+    .operands = "[EMBEDDINGS...]",
+    .summary = "Fit a classifier that tells generated faces from photographs by their embeddings.",
+    .options = option_table,
+    .option_count = CLI_COUNT(option_table),
+};
+
+typedef struct run_state {
+    cli *c;
+    embeddings faces;
+    uint32_t *index; /* faces used: to fit, then held out */
+    uint8_t *labels; /* of index: 1 generated */
+    size_t used, fitted;
+    detector result;
+} run_state;
+
+/* Splits one class and appends it to both parts, which grow towards each other. */
+static bool split_class(run_state *r, face_label label, uint32_t *scratch, size_t *held, error *e)
+{
+    size_t count = 0, fitted = 0;
+    for (size_t i = 0; i < r->faces.count; i++)
+        if (r->faces.info[i].label == label && !r->faces.info[i].manipulated)
+            scratch[count++] = (uint32_t)i;
+    if (count < 2)
+        return error_set(e, STATUS_DATA,
+                         "%zu faces are labelled %s: at least two photos of each class are needed "
+                         "(label them when embedding: --set label=generated)",
+                         count, face_label_names[label]);
+    if (!embeddings_split(&r->faces, scratch, count, options.held_out_fraction, r->c->seed, &fitted,
+                          e))
+        return false;
+    memcpy(r->index + r->fitted, scratch, fitted * sizeof *scratch);
+    r->fitted += fitted;
+    *held += count - fitted;
+    memcpy(r->index + r->faces.count - *held, scratch + fitted, (count - fitted) * sizeof *scratch);
+    return true;
+}
+
+/* Both classes are divided alike, so that the held-out part has both. */
+static bool choose_faces(run_state *r, error *e)
+{
+    size_t n = r->faces.count, held = 0;
+    r->index = memory_allocate(n + 1, sizeof *r->index, e);
+    r->labels = memory_allocate(n + 1, 1, e);
+    uint32_t *scratch = memory_allocate(n + 1, sizeof *scratch, e);
+    bool done = r->index && r->labels && scratch &&
+                split_class(r, FACE_PHOTOGRAPHIC, scratch, &held, e) &&
+                split_class(r, FACE_GENERATED, scratch, &held, e);
+    free(scratch);
+    if (!done) return false;
+    r->used = r->fitted + held;
+    memmove(r->index + r->fitted, r->index + n - held, held * sizeof *r->index);
+    for (size_t i = 0; i < r->used; i++)
+        r->labels[i] = r->faces.info[r->index[i]].label == FACE_GENERATED;
+    if (r->used < n) cli_note(r->c, "left out %zu faces without label or manipulated", n - r->used);
+    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
+    return true;
+}
+
+static void say(void *context, const char *text)
+{
+    cli_detail(context, "%s", text);
+}
+
+static bool fit_network(run_state *r, const points *fit, const points *held, error *e)
+{
+    size_t hidden = options.hidden ? (size_t)options.hidden : 2 * fit->dimension;
+    perceptron_options o = {
+        .hidden = r->result.kind == DETECTOR_MLP ? hidden : 0,
+        .learning_rate = options.learning_rate,
+        .weight_decay = options.weight_decay,
+        .batch = (int)options.batch,
+        .epochs = (int)options.epochs,
+        .patience = (int)options.patience,
+        .balanced = !options.unbalanced,
+        .threads = r->c->threads,
+        .seed = r->c->seed,
+        .say = say,
+        .context = r->c,
+    };
+    perceptron_result result;
+    if (!perceptron_fit(&r->result.network, fit, r->labels, held, r->labels + r->fitted, &o,
+                        &result, e))
+        return false;
+    cli_note(
+        r->c,
+        "fitted to %zu faces: epoch %d of %d kept, held-out loss %.4f, accuracy %.4f on %zu faces",
+        fit->count, result.best_epoch, result.epochs, result.held_out_loss,
+        result.held_out_accuracy, held->count);
+    return true;
+}
+
+/* The scores of the held-out photographs become the calibration. */
+static bool calibrate(run_state *r, error *e)
+{
+    /* The generated ones come first: they were put before the others. */
+    size_t first = r->fitted, count;
+    while (first < r->used && r->labels[first]) first++;
+    count = r->used - first;
+    points p = embeddings_points(&r->faces, r->index + first, count);
+    double *scores = memory_allocate(count + 1, sizeof *scores, e);
+    r->result.threshold = 0.5;
+    if (!scores || !detector_scores(&r->result, &p, r->c->threads, scores, e)) {
+        free(scores);
+        return false;
+    }
+    detector_calibrate(&r->result, scores, count, options.far > 0 ? options.far : NAN, "heldout");
+    cli_note(r->c, "threshold %.4f; p-values from %zu held-out photographic faces",
+             r->result.threshold, count);
+    return true;
+}
+
+static bool write_result(run_state *r, error *e)
+{
+    msgpack_unpacked header;
+    msgpack_unpacked_init(&header);
+    bool done = msgpack_unpack_next(&header, r->faces.header.data, r->faces.header.size, NULL) ==
+                    MSGPACK_UNPACK_SUCCESS ||
+                error_set(e, STATUS_SYSTEM, "out of memory");
+    done = done && detector_write(&r->result, r->c, &header.data, e);
+    msgpack_unpacked_destroy(&header);
+    return done;
+}
+
+static void run(run_state *r, error *e)
+{
+    r->result = (detector){.kind = classifier_kinds[options.classifier], .false_alarm_rate = NAN};
+    if (!embeddings_read(&r->faces, &r->c->inputs, e)) return;
+    r->result.model = r->faces.model ? strdup(r->faces.model) : NULL;
+    if (!choose_faces(r, e)) return;
+    points fit = embeddings_points(&r->faces, r->index, r->fitted);
+    points held = embeddings_points(&r->faces, r->index + r->fitted, r->used - r->fitted);
+    bool fitted =
+        r->result.kind == DETECTOR_KNN
+            ? neighbours_create(&r->result.stored, &fit, r->labels, (size_t)options.neighbours, e)
+            : fit_network(r, &fit, &held, e);
+    if (fitted && calibrate(r, e)) write_result(r, e);
+}
+
+int main(int argc, char **argv)
+{
+    cli c;
+    error e = {0};
+    if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
+    run_state r = {.c = &c};
+    points_single_threaded_blas();
+    run(&r, &e);
+    embeddings_free(&r.faces);
+    detector_free(&r.result);
+    free(r.index);
+    free(r.labels);
+    return cli_finish(&c, &e);
+}

@@ -1,0 +1,260 @@
+/* score: how likely each face is to be a photograph, and the decision. */
+#include "cli/progress.h"
+#include "detect/detector.h"
+#include "detect/embeddings.h"
+#include "stream/writer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 256 }; /* faces scored at once */
+
+static struct {
+    const char *detector, *threshold;
+    bool text, fail_on_generated;
+} options;
+
+static const cli_option option_table[] = {
+    {"detector", 'd', CLI_STRING, &options.detector, .argument = "FILE",
+     .help = "made by gmm-fit or mlp-fit (needed)"},
+    {"threshold", 0, CLI_STRING, &options.threshold, .argument = "X",
+     .help = "decide by this score, not the detector's own"},
+    {"text", 0, CLI_FLAG, &options.text, .help = "one line of plain words a face"},
+    {"fail-on-generated", 0, CLI_FLAG, &options.fail_on_generated,
+     .help = "exit 1 when a face looks generated"},
+};
+
+static const cli_tool tool = {
+    .name = "score",
+    .operands = "[EMBEDDINGS...]",
+    .summary = "Score faces by a detector and decide whether they were generated.",
+    .options = option_table,
+    .option_count = CLI_COUNT(option_table),
+};
+
+/* One record of a block, in order: a face to score, or an error. */
+typedef struct pending {
+    stream_record *record;
+    const char *reason; /* it cannot be scored; NULL: its vector is in the block */
+} pending;
+
+typedef struct run_state {
+    cli *c;
+    detector detector;
+    stream_reader *reader;
+    stream_writer writer; /* without --text */
+    output text;          /* with it */
+    stream_chunk chunk;
+    pending block[BLOCK];
+    size_t pending_count, face_count;
+    float *vectors; /* (BLOCK, dimension) */
+    double scores[BLOCK];
+    int64_t generated;
+    progress shown;
+} run_state;
+
+static bool load_detector(run_state *r, error *e)
+{
+    char *end;
+    if (!options.detector)
+        return error_set(e, STATUS_USAGE,
+                         "--detector FILE is needed; gmm-fit and mlp-fit make one");
+    if (!detector_read(&r->detector, options.detector, r->c->threads, e)) return false;
+    if (!options.threshold) return true;
+    r->detector.threshold = strtod(options.threshold, &end);
+    if (end == options.threshold || *end || !isfinite(r->detector.threshold))
+        return error_set(e, STATUS_USAGE, "--threshold %s: not a number", options.threshold);
+    return true;
+}
+
+/* A detector judges the embeddings of the one model it was fitted to. */
+static bool check_model(const run_state *r, const msgpack_object *header, error *e)
+{
+    char *model = object_text_copy(header, "model");
+    bool good = !model || !r->detector.model || strcmp(model, r->detector.model) == 0;
+    if (!good)
+        error_set(
+            e, STATUS_DATA,
+            "%s was fitted to embeddings of the model %s, these are of %s: embed and fit with "
+            "the same model",
+            options.detector, r->detector.model, model);
+    free(model);
+    return good;
+}
+
+static bool write_header(run_state *r, error *e)
+{
+    static const char *const own[] = {"blades",   "kind",   "provenance", "dimension",
+                                      "detector", "higher", "threshold",  NULL};
+    const msgpack_object *input = stream_reader_header(r->reader);
+    if (!check_model(r, input, e)) return false;
+    if (options.text) return true;
+    stream_chunk *header = stream_writer_header_begin(&r->writer, input);
+    put_text(header, "detector", detector_kind_names[r->detector.kind]);
+    put_text(header, "higher",
+             detector_higher_is_photographic(&r->detector) ? "photographic" : "generated");
+    put_number(header, "threshold", r->detector.threshold);
+    put_rest(header, NULL, input, own);
+    return stream_writer_header_end(&r->writer, e);
+}
+
+static void put_score(run_state *r, const stream_record *record, double score)
+{
+    static const char *const own[] = {"id",        "vector",  "score", "generated",
+                                      "threshold", "p_value", NULL};
+    double p = detector_p_value(&r->detector, score);
+    record_begin(&r->chunk, "score");
+    put_text(&r->chunk, "id", record->id);
+    put_number(&r->chunk, "score", score);
+    put_boolean(&r->chunk, "generated", detector_says_generated(&r->detector, score));
+    put_number(&r->chunk, "threshold", r->detector.threshold);
+    if (!isnan(p)) put_number(&r->chunk, "p_value", p);
+    put_rest(&r->chunk, r->c, &record->object, own);
+    record_end(&r->chunk);
+}
+
+/* Writes an id with its control characters replaced: it may come from anywhere and go to a
+ * terminal. */
+static void print_id(FILE *to, const char *id)
+{
+    for (; *id; id++) fputc((unsigned char)*id < 32 || *id == 127 ? '?' : *id, to);
+}
+
+static void print_score(const run_state *r, const stream_record *record, double score)
+{
+    FILE *to = r->text.file;
+    bool generated = detector_says_generated(&r->detector, score);
+    double p = detector_p_value(&r->detector, score);
+    print_id(to, record->id);
+    fprintf(to, ": %s (", generated ? "looks generated" : "looks like a photograph");
+    if (detector_higher_is_photographic(&r->detector))
+        fprintf(to, "log-likelihood %.2f, threshold %.2f", score, r->detector.threshold);
+    else
+        fprintf(to, "probability of being generated %.1f %%", 100 * score);
+    if (!isnan(p) && p > 0)
+        fprintf(to, "; %.1f %% of known photographs look at least as odd", 100 * p);
+    if (p == 0)
+        fprintf(to, "; none of %zu known photographs looks as odd", r->detector.calibration_count);
+    fputs(")\n", to);
+}
+
+static bool emit_error(run_state *r, const pending *item, error *e)
+{
+    const char *reason = item->reason, *text;
+    size_t length;
+    if (!options.text && item->record->is_error)
+        return stream_writer_pass(&r->writer, item->record, e);
+    if (!options.text) {
+        put_error_record(&r->chunk, r->c, item->record->id, reason, &item->record->object);
+        return stream_writer_put(&r->writer, &r->chunk, e);
+    }
+    r->c->error_count += !item->record->is_error;
+    print_id(r->text.file, item->record->id);
+    fputs(": could not be examined", r->text.file);
+    if (item->record->is_error && object_text(&item->record->object, "reason", &text, &length))
+        fprintf(r->text.file, ": %.*s", (int)length, text);
+    else if (reason)
+        fprintf(r->text.file, ": %s", reason);
+    fputc('\n', r->text.file);
+    return true;
+}
+
+static bool emit_block(run_state *r, error *e)
+{
+    points p = {r->vectors, NULL, r->face_count, detector_dimension(&r->detector)};
+    bool good = detector_scores(&r->detector, &p, r->c->threads, r->scores, e);
+    size_t face = 0;
+    for (size_t i = 0; i < r->pending_count; i++) {
+        pending *item = &r->block[i];
+        if (good && (item->record->is_error || item->reason)) {
+            good = emit_error(r, item, e);
+        } else if (good) {
+            double score = r->scores[face++];
+            r->generated += detector_says_generated(&r->detector, score);
+            if (options.text) {
+                print_score(r, item->record, score);
+            } else {
+                put_score(r, item->record, score);
+                good = stream_writer_put(&r->writer, &r->chunk, e);
+            }
+        }
+        stream_record_free(item->record);
+    }
+    if (options.text && good && ferror(r->text.file)) good = error_set(e, STATUS_IO, "writing: ");
+    progress_add(&r->shown, (int64_t)r->pending_count, NULL);
+    r->pending_count = r->face_count = 0;
+    return good;
+}
+
+static void add_pending(run_state *r, stream_record *record)
+{
+    size_t dimension = detector_dimension(&r->detector);
+    pending *item = &r->block[r->pending_count++];
+    *item = (pending){.record = record};
+    if (record->is_error) return;
+    float *room = r->vectors + r->face_count * dimension;
+    if (embedding_vector(&record->object, &dimension, room, &item->reason)) r->face_count++;
+}
+
+static bool score_all(run_state *r, error *e)
+{
+    stream_record *record;
+    int more;
+    int64_t segment = 0;
+    while ((more = stream_reader_next(r->reader, &record, e)) > 0) {
+        bool next = record->segment != segment;
+        segment = record->segment;
+        if (next && (!emit_block(r, e) || !write_header(r, e))) {
+            stream_record_free(record);
+            return false;
+        }
+        add_pending(r, record);
+        if (r->pending_count == BLOCK && !emit_block(r, e)) return false;
+    }
+    return more == 0 && emit_block(r, e);
+}
+
+static void run(run_state *r, error *e)
+{
+    static const char *const kinds[] = {"embedding", NULL};
+    if (!load_detector(r, e)) return;
+    r->vectors = memory_allocate(BLOCK * detector_dimension(&r->detector), sizeof *r->vectors, e);
+    if (!r->vectors) return;
+    r->reader = stream_reader_open(&r->c->inputs, kinds, e);
+    if (!r->reader) return;
+    bool opened = options.text ? output_open(&r->text, r->c->output, false, e)
+                               : stream_writer_open(&r->writer, r->c, "score", e);
+    if (opened && write_header(r, e)) {
+        progress_start(&r->shown, r->c, "faces", 0);
+        score_all(r, e);
+        progress_end(&r->shown);
+    }
+    for (size_t i = 0; i < r->pending_count; i++) stream_record_free(r->block[i].record);
+    if (!opened) return;
+    if (options.text)
+        output_commit(&r->text, e);
+    else
+        stream_writer_close(&r->writer, e);
+}
+
+int main(int argc, char **argv)
+{
+    cli c;
+    error e = {0};
+    if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
+    run_state *r = memory_zeroed(1, sizeof *r, &e);
+    int status = STATUS_DONE;
+    if (r) {
+        r->c = &c;
+        points_single_threaded_blas();
+        run(r, &e);
+        if (options.fail_on_generated && r->generated > 0) status = STATUS_NO;
+        stream_reader_close(r->reader);
+        detector_free(&r->detector);
+        stream_chunk_free(&r->chunk);
+        free(r->vectors);
+        free(r);
+    }
+    return cli_finish_status(&c, &e, status);
+}
