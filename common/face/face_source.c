@@ -44,11 +44,11 @@ static bool open_stream(face_source *f, const char *path, error *e)
     return f->reader != NULL;
 }
 
-face_source *face_source_open(const cli *c, crop_options crop, double central, error *e)
+face_source *face_source_open(const cli *c, crop_options options, double central, error *e)
 {
     face_source *f = memory_zeroed(1, sizeof *f, e);
     if (!f) return NULL;
-    f->crop = crop;
+    f->crop = options;
     f->central = central;
     for (size_t i = 0; i < c->inputs.count; i++)
         if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
@@ -177,11 +177,11 @@ static void prepare_file(const face_source *f, input_item *item)
 /* ---- Photo records ------------------------------------------------------------------------------
  */
 
-static char *face_id(const char *photo, size_t index)
+static char *face_id(const char *photo_id, size_t index)
 {
-    size_t size = strlen(photo) + 24;
+    size_t size = strlen(photo_id) + 24;
     char *id = malloc(size);
-    if (id) snprintf(id, size, "%s#%zu", photo, index);
+    if (id) snprintf(id, size, "%s#%zu", photo_id, index);
     return id;
 }
 

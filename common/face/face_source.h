@@ -27,7 +27,7 @@ typedef struct face_source face_source;
    as one, as is
    "-". Image files are cropped to the central square of `central` (0..1] times the shorter side;
    boxes of photo records as `crop` says; face records are resized. NULL on error. */
-face_source *face_source_open(const cli *c, crop_options crop, double central, error *e);
+face_source *face_source_open(const cli *c, crop_options options, double central, error *e);
 /* The header of the first stream among the inputs, NULL when the first input is an image file. */
 const msgpack_object *face_source_header(const face_source *f);
 /* The number of image files, or 0 when there is a stream. */
