@@ -73,7 +73,7 @@ static bool own_face_add(annotations *a, const json_t *object, error *e)
 
 static bool own_add(annotations *a, const json_t *object, error *e)
 {
-    static const char *const read[] = {"path", "id", "faces", NULL};
+    static const char *const read[] = {"path", "id", "faces", "upright", NULL};
     const json_t *name = json_object_get(object, "path");
     if (!json_is_string(name)) name = json_object_get(object, "id");
     if (!json_is_string(name)) return error_set(e, STATUS_DATA, "an entry has no path and no id");
@@ -84,6 +84,8 @@ static bool own_add(annotations *a, const json_t *object, error *e)
     annotation *entry = annotations_add(a, json_string_value(name), json_string_length(name), e);
     if (entry == NULL) return false;
     entry->extra = rest_of(object, read);
+    const json_t *upright = json_object_get(object, "upright");
+    if (json_is_boolean(upright)) entry->upright = json_is_true(upright);
     for (size_t i = 0; i < json_array_size(faces); i++) {
         if (!own_face_add(a, json_array_get(faces, i), e)) return false;
     }

@@ -27,7 +27,7 @@ annotation *annotations_add(annotations *a, const char *name, size_t length, err
     }
     if (!grow((void **)&a->entry, &a->capacity, a->count + 1, sizeof *a->entry, e)) return NULL;
     annotation *entry = &a->entry[a->count];
-    *entry = (annotation){.first = a->face_count};
+    *entry = (annotation){.first = a->face_count, .upright = -1};
     entry->name = memory_allocate(length + 1, 1, e);
     if (entry->name == NULL) return NULL;
     memcpy(entry->name, name, length);

@@ -9,7 +9,8 @@
 
 typedef enum annotation_format {
     FORMAT_AUTO,   /* by content */
-    FORMAT_LINES,  /* JSON lines, or an array, of {path | id, faces: [{box, landmarks, scheme}]} */
+    FORMAT_LINES,  /* JSON lines, or an array, of {path | id, upright, faces: [{box, landmarks,
+                      scheme}]} */
     FORMAT_FDF,    /* fdf_metainfo.json: number -> {bounding_box, landmark}, relative to the size */
     FORMAT_COCO,   /* {images, annotations}: bbox, keypoints, or face_box, face_kpts */
     FORMAT_CELEBA, /* list_bbox_*.txt, list_landmarks_*.txt */
@@ -33,6 +34,7 @@ typedef struct annotation {
     char *name;          /* path, file name, or number, as in the file */
     bool no_suffix;      /* the name is one without the photo's suffix (.pts, .npy, FDF) */
     bool relative;       /* coordinates are relative to width and height */
+    int upright;         /* coordinates of the photo turned upright: 1; stored: 0; -1: not said */
     bool claimed;        /* a photo has found it */
     size_t first, count; /* faces */
     json_t *extra;       /* other keys; NULL: none */

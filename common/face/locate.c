@@ -33,14 +33,15 @@ static bool mapping_make(const annotation *entry, const photo_frame *frame,
                          const locate_options *options, mapping *m, error *e)
 {
     bool array = entry->no_suffix && !entry->relative && options->resized_to > 0;
-    *m = (mapping){1, 1, options->upright && frame->orientation != 1, frame};
+    bool upright = entry->upright < 0 ? options->upright : entry->upright == 1;
+    *m = (mapping){1, 1, upright && frame->orientation != 1, frame};
     bool needed = entry->relative || array || m->turn;
     if (needed && !frame->known) {
         return error_set(e, STATUS_DATA,
                          "the record has no width and height, which its annotation needs");
     }
     if (entry->relative || array) {
-        bool swapped = options->upright && frame->orientation >= 5;
+        bool swapped = upright && frame->orientation >= 5;
         double side = array ? options->resized_to : 1;
         m->scale_x = (swapped ? frame->height : frame->width) / side;
         m->scale_y = (swapped ? frame->width : frame->height) / side;

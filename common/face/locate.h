@@ -14,8 +14,9 @@ typedef struct photo_frame {
 photo_frame photo_frame_get(const msgpack_object *record);
 
 typedef struct locate_options {
-    bool upright;      /* coordinates are those of upright photos, not of the stored pixels */
-    double resized_to; /* coordinates of .npy files are for photos resized to this square; 0: not */
+    bool upright;      /* coordinates are of upright photos where an entry does not say itself */
+    double resized_to; /* coordinates of .npy and .pts files are for photos resized to this square;
+                          0: not */
 } locate_options;
 
 /* One face being put together from several files; `extra` is borrowed from the first. */
