@@ -27,13 +27,15 @@ static const struct depth_shape *shape_find(int depth)
 
 static bool config_check(const image_encoder_config *c, error *e)
 {
-    if (!shape_find(c->depth)) return error_set(e, STATUS_USAGE, "ResNet-%d is not 18, 34 or 50", c->depth);
+    if (!shape_find(c->depth))
+        return error_set(e, STATUS_USAGE, "ResNet-%d is not 18, 34 or 50", c->depth);
     if (!(c->width > 0 && c->width <= 16))
         return error_set(e, STATUS_USAGE, "width factor %g is not in 0..16", c->width);
     if (c->size < 1 || c->size > 4096)
         return error_set(e, STATUS_USAGE, "image size %d is not in 1..4096", c->size);
     if (c->embedding_dim < 1 || c->embedding_dim > 65536)
-        return error_set(e, STATUS_USAGE, "embedding dimension %d is not in 1..65536", c->embedding_dim);
+        return error_set(e, STATUS_USAGE, "embedding dimension %d is not in 1..65536",
+                         c->embedding_dim);
     return true;
 }
 
@@ -48,11 +50,12 @@ static int stage_channels(const image_encoder_config *c, int stage)
 typedef struct unit_visitor {
     bool (*visit)(struct unit_visitor *v, const char *convolution_name, const char *norm,
                   const convolution *c, error *e);
-    bool (*block_end)(struct unit_visitor *v, int units, bool shortcut, const convolution *last, error *e);
+    bool (*block_end)(struct unit_visitor *v, int units, bool shortcut, const convolution *last,
+                      error *e);
 } unit_visitor;
 
-static bool visit_unit(unit_visitor *v, const char *prefix, const char *convolution_name, const char *norm,
-                       convolution c, error *e)
+static bool visit_unit(unit_visitor *v, const char *prefix, const char *convolution_name,
+                       const char *norm, convolution c, error *e)
 {
     char names[2][96];
     snprintf(names[0], sizeof names[0], "model.visual.%s%s", prefix, convolution_name);
@@ -62,8 +65,15 @@ static bool visit_unit(unit_visitor *v, const char *prefix, const char *convolut
 
 static convolution convolution_make(int size, int in, int out, int kernel, int stride)
 {
-    return (convolution){.height = size, .width = size, .in = in, .out = out, .kernel_height = kernel,
-                         .kernel_width = kernel, .stride = stride, .padding = kernel / 2, .groups = 1};
+    return (convolution){.height = size,
+                         .width = size,
+                         .in = in,
+                         .out = out,
+                         .kernel_height = kernel,
+                         .kernel_width = kernel,
+                         .stride = stride,
+                         .padding = kernel / 2,
+                         .groups = 1};
 }
 
 /* Output size of a 3x3 or 7x7 window with half padding, or of 1x1 without. */
@@ -72,20 +82,22 @@ static int size_after(int size, int stride)
     return (size - 1) / stride + 1;
 }
 
-static bool visit_block(unit_visitor *v, const char *prefix, bool bottleneck, int size, int in, int channels,
-                        int stride, error *e)
+static bool visit_block(unit_visitor *v, const char *prefix, bool bottleneck, int size, int in,
+                        int channels, int stride, error *e)
 {
     int out = bottleneck ? 4 * channels : channels, small = size_after(size, stride);
     convolution last;
     if (bottleneck) {
         last = convolution_make(small, channels, out, 1, 1);
         if (!visit_unit(v, prefix, "conv1", "bn1", convolution_make(size, in, channels, 1, 1), e) ||
-            !visit_unit(v, prefix, "conv2", "bn2", convolution_make(size, channels, channels, 3, stride), e) ||
+            !visit_unit(v, prefix, "conv2", "bn2",
+                        convolution_make(size, channels, channels, 3, stride), e) ||
             !visit_unit(v, prefix, "conv3", "bn3", last, e))
             return false;
     } else {
         last = convolution_make(small, channels, out, 3, 1);
-        if (!visit_unit(v, prefix, "conv1", "bn1", convolution_make(size, in, channels, 3, stride), e) ||
+        if (!visit_unit(v, prefix, "conv1", "bn1", convolution_make(size, in, channels, 3, stride),
+                        e) ||
             !visit_unit(v, prefix, "conv2", "bn2", last, e))
             return false;
     }
@@ -100,7 +112,8 @@ static bool visit_block(unit_visitor *v, const char *prefix, bool bottleneck, in
 static int visit_all(const image_encoder_config *c, unit_visitor *v, error *e)
 {
     const struct depth_shape *shape = shape_find(c->depth);
-    int channels = stage_channels(c, 0), size = size_after(size_after(c->size, 2), 2), in = channels;
+    int channels = stage_channels(c, 0), size = size_after(size_after(c->size, 2), 2),
+        in = channels;
     convolution stem = convolution_make(c->size, 3, channels, 7, 2);
     stem.bordered = true;
     if (!visit_unit(v, "", "conv1", "bn1", stem, e)) return -1;
@@ -109,7 +122,8 @@ static int visit_all(const image_encoder_config *c, unit_visitor *v, error *e)
             char prefix[32];
             snprintf(prefix, sizeof prefix, "layer%d.%d.", s + 1, i);
             int stride = s > 0 && i == 0 ? 2 : 1;
-            if (!visit_block(v, prefix, shape->bottleneck, size, in, stage_channels(c, s), stride, e))
+            if (!visit_block(v, prefix, shape->bottleneck, size, in, stage_channels(c, s), stride,
+                             e))
                 return -1;
             in = stage_channels(c, s) * (shape->bottleneck ? 4 : 1);
             size = size_after(size, stride);
@@ -117,7 +131,8 @@ static int visit_all(const image_encoder_config *c, unit_visitor *v, error *e)
     return in;
 }
 
-/* ---- Parameters ------------------------------------------------------------------------------- */
+/* ---- Parameters -------------------------------------------------------------------------------
+ */
 
 typedef struct parameter_visitor {
     unit_visitor v;
@@ -130,7 +145,8 @@ static bool parameters_visit(unit_visitor *v, const char *convolution_name, cons
                              const convolution *c, error *e)
 {
     parameter_table *t = ((parameter_visitor *)v)->t;
-    size_t shape[4] = {(size_t)c->out, (size_t)c->in, (size_t)c->kernel_height, (size_t)c->kernel_width};
+    size_t shape[4] = {(size_t)c->out, (size_t)c->in, (size_t)c->kernel_height,
+                       (size_t)c->kernel_width};
     char name[128];
     snprintf(name, sizeof name, "%s.weight", convolution_name);
     if (!parameter_table_add(t, name, 4, shape, PARAMETER_CONVOLUTION, PARAMETER_IMAGE, false, e))
@@ -156,13 +172,14 @@ bool image_encoder_parameters(const image_encoder_config *c, parameter_table *t,
     int features = visit_all(c, &p.v, e);
     if (features < 0) return false;
     size_t shape[2] = {(size_t)c->embedding_dim, (size_t)features};
-    return parameter_table_add(t, "model.visual.fc.weight", 2, shape, PARAMETER_TRANSPOSED, PARAMETER_IMAGE,
-                               false, e) &&
-           parameter_table_add(t, "model.visual.fc.bias", 1, shape, PARAMETER_PLAIN, PARAMETER_IMAGE, false,
-                               e);
+    return parameter_table_add(t, "model.visual.fc.weight", 2, shape, PARAMETER_TRANSPOSED,
+                               PARAMETER_IMAGE, false, e) &&
+           parameter_table_add(t, "model.visual.fc.bias", 1, shape, PARAMETER_PLAIN,
+                               PARAMETER_IMAGE, false, e);
 }
 
-/* ---- Structure -------------------------------------------------------------------------------- */
+/* ---- Structure --------------------------------------------------------------------------------
+ */
 
 typedef struct structure_visitor {
     unit_visitor v;
@@ -170,10 +187,12 @@ typedef struct structure_visitor {
     const parameter_table *t;
 } structure_visitor;
 
-static bool offset_find(const parameter_table *t, const char *name, size_t count, size_t *offset, error *e)
+static bool offset_find(const parameter_table *t, const char *name, size_t count, size_t *offset,
+                        error *e)
 {
     const parameter *p = parameter_table_find(t, name);
-    if (!p || p->count != count) return error_set(e, STATUS_DATA, "%s is missing or has another size", name);
+    if (!p || p->count != count)
+        return error_set(e, STATUS_DATA, "%s is missing or has another size", name);
     *offset = p->offset;
     return true;
 }
@@ -196,7 +215,8 @@ static bool structure_visit(unit_visitor *v, const char *convolution_name, const
     return true;
 }
 
-static bool structure_block_end(unit_visitor *v, int units, bool shortcut, const convolution *last, error *e)
+static bool structure_block_end(unit_visitor *v, int units, bool shortcut, const convolution *last,
+                                error *e)
 {
     image_encoder *m = ((structure_visitor *)v)->m;
     block *b = &m->block[m->blocks++];
@@ -219,7 +239,8 @@ static void outer_assign(image_encoder *m)
     m->pooled = which;
 }
 
-/* ---- Memory ----------------------------------------------------------------------------------- */
+/* ---- Memory -----------------------------------------------------------------------------------
+ */
 
 static size_t output_size(const image_encoder *m, int u)
 {
@@ -230,7 +251,8 @@ static size_t output_size(const image_encoder *m, int u)
 
 static size_t block_size(const image_encoder *m, int b)
 {
-    return (size_t)m->batch * (size_t)m->block[b].pixels * (size_t)m->block[b].channels * m->w.block->size;
+    return (size_t)m->batch * (size_t)m->block[b].pixels * (size_t)m->block[b].channels *
+           m->w.block->size;
 }
 
 static size_t pooled_size(const image_encoder *m)
@@ -259,7 +281,8 @@ static void norm_layout(const image_encoder *m, batchnorm *n, int u, arena *a)
         *vectors[i] = arena_take(a, (size_t)n->padded * sizeof(float));
 }
 
-/* Raw outputs of the blocks' units: each its own, or with `recompute` one region that all blocks share. */
+/* Raw outputs of the blocks' units: each its own, or with `recompute` one region that all blocks
+ * share. */
 static void outputs_layout(const image_encoder *m, slot *s, arena *a)
 {
     arena start = *a;
@@ -347,8 +370,10 @@ static void sizes_start(image_encoder *m)
     for (int u = 0; u < m->units; u++)
         convolution_start(&m->unit[u].c, m->batch, &m->w, training, &m->w.need);
     const convolution *stem = &m->unit[STEM].c;
-    m->pool = (pool_max){.height = stem->out_height, .width = stem->out_width,
-                         .channels = stem->out_padded, .window = {3, 2, 1}};
+    m->pool = (pool_max){.height = stem->out_height,
+                         .width = stem->out_width,
+                         .channels = stem->out_padded,
+                         .window = {3, 2, 1}};
     pool_max_start(&m->pool, m->batch, &m->w.need);
     const block *last = &m->block[m->blocks - 1];
     pool_average_start(last->pixels, last->channels, m->batch, &m->w.need);
@@ -357,12 +382,13 @@ static void sizes_start(image_encoder *m)
     m->w.need.thread = larger(m->w.need.thread, scratch + 4096);
 }
 
-image_encoder *image_encoder_create(const image_encoder_config *c, const parameter_table *t, int batch,
-                                    int slots, error *e)
+image_encoder *image_encoder_create(const image_encoder_config *c, const parameter_table *t,
+                                    int batch, int slots, error *e)
 {
     if (!config_check(c, e)) return NULL;
     if (batch < 1 || slots < 0 || slots > 64) {
-        error_set(e, STATUS_USAGE, "a batch of %d images in %d slots is out of range", batch, slots);
+        error_set(e, STATUS_USAGE, "a batch of %d images in %d slots is out of range", batch,
+                  slots);
         return NULL;
     }
     image_encoder *m = memory_zeroed(1, sizeof *m, e);

@@ -1,6 +1,6 @@
 /* The image encoder's forward passes: held for backward, recomputed, or folded for inference. */
-#include "nn/bf16.h"
 #include "model/image_encoder_parts.h"
+#include "nn/bf16.h"
 
 void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, const float mean[3],
                       const float std[3], int n)
@@ -26,16 +26,17 @@ void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, c
     }
 }
 
-void features_forward(image_encoder *m, const float *average, const float *weight, bool accumulate, int n,
-                      float *features)
+void features_forward(image_encoder *m, const float *average, const float *weight, bool accumulate,
+                      int n, float *features)
 {
     int D = m->config.embedding_dim;
     m->fc->pack(m->features, D, weight, D, 1, m->fc_packed);
     int threads = workspace_threads(&m->w, (double)n * D * m->features / 16);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int i = 0; i < n; i += 6)
-        m->fc->nn(n - i < 6 ? n - i : 6, D, m->features, average + (size_t)i * (size_t)m->features_padded,
-                  m->features_padded, m->fc_packed, features + (size_t)i * (size_t)D, D, accumulate);
+        m->fc->nn(n - i < 6 ? n - i : 6, D, m->features,
+                  average + (size_t)i * (size_t)m->features_padded, m->features_padded,
+                  m->fc_packed, features + (size_t)i * (size_t)D, D, accumulate);
 }
 
 void features_add_bias(const image_encoder *m, const float *bias, int n, float *features)
@@ -60,8 +61,8 @@ static void unit_forward(image_encoder *m, const float *values, slot *s, int u, 
     if (train)
         batchnorm_forward(&s->norm[u], m->w.totals, pixels_of(k, s->n), weight, bias);
     else
-        batchnorm_forward_frozen(&s->norm[u], values + k->running_mean, values + k->running_variance,
-                                 weight, bias);
+        batchnorm_forward_frozen(&s->norm[u], values + k->running_mean,
+                                 values + k->running_variance, weight, bias);
 }
 
 /* z = max(last + shortcut, 0), a few rows at a time. */
@@ -72,13 +73,16 @@ static void block_join(const image_encoder *m, const slot *s, int b)
     operand p = {.kind = OPERAND_AFFINE, .x = s->y[k->last], .a = last->a, .b = last->b};
     operand q = {.kind = OPERAND_PLAIN, .x = block_input(s, b)};
     if (k->shortcut >= 0)
-        q = (operand){.kind = OPERAND_AFFINE, .x = s->y[k->shortcut], .a = s->norm[k->shortcut].a,
+        q = (operand){.kind = OPERAND_AFFINE,
+                      .x = s->y[k->shortcut],
+                      .a = s->norm[k->shortcut].a,
                       .b = s->norm[k->shortcut].b};
     long pixels = (long)s->n * k->pixels;
     int threads = workspace_threads(&m->w, (double)pixels * k->channels);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (long r = 0; r < pixels; r += 64)
-        m->w.block->join(s->z[b], &p, &q, NULL, r, pixels - r < 64 ? (int)(pixels - r) : 64, k->channels);
+        m->w.block->join(s->z[b], &p, &q, NULL, r, pixels - r < 64 ? (int)(pixels - r) : 64,
+                         k->channels);
 }
 
 static void block_forward(image_encoder *m, const float *values, slot *s, int b)
@@ -106,9 +110,9 @@ void block_recompute(image_encoder *m, const float *values, slot *s, int b)
     }
 }
 
-void image_encoder_forward(image_encoder *m, const float *values, int slot_number, const uint8_t *pixels,
-                           const float mean[3], const float std[3], int n, image_statistics statistics,
-                           float *features)
+void image_encoder_forward(image_encoder *m, const float *values, int slot_number,
+                           const uint8_t *pixels, const float mean[3], const float std[3], int n,
+                           image_statistics statistics, float *features)
 {
     if (statistics == STATISTICS_FOLDED) {
         image_encoder_forward_folded(m, values, pixels, mean, std, n, features);
@@ -137,7 +141,8 @@ void image_encoder_update_running(const image_encoder *m, float *values, int slo
                          values + m->unit[u].running_variance);
 }
 
-/* ---- Folded ------------------------------------------------------------------------------------ */
+/* ---- Folded ------------------------------------------------------------------------------------
+ */
 
 static void weights_fold(image_encoder *m, const float *values)
 {
@@ -145,7 +150,8 @@ static void weights_fold(image_encoder *m, const float *values)
         const unit *k = &m->unit[u];
         for (int c = 0; c < k->c.out_padded; c++) m->folded_bias[u][c] = 0;
         batchnorm_fold(k->c.out, values + k->running_mean, values + k->running_variance,
-                       values + k->norm_weight, values + k->norm_bias, m->fold_scale, m->folded_bias[u]);
+                       values + k->norm_weight, values + k->norm_bias, m->fold_scale,
+                       m->folded_bias[u]);
         convolution_pack(&k->c, &m->w, values + k->weight, m->fold_scale, m->folded[u]);
     }
     m->folded_ready = true;
@@ -156,7 +162,8 @@ void image_encoder_values_changed(image_encoder *m)
     m->folded_ready = false;
 }
 
-static void unit_folded(image_encoder *m, int u, const void *x, void *y, const void *add, bool relu, int n)
+static void unit_folded(image_encoder *m, int u, const void *x, void *y, const void *add, bool relu,
+                        int n)
 {
     operand from = {.kind = OPERAND_PLAIN, .x = x};
     result to = {.kind = RESULT_FOLDED, .to = y, .add = add, .b = m->folded_bias[u], .relu = relu};
@@ -166,7 +173,8 @@ static void unit_folded(image_encoder *m, int u, const void *x, void *y, const v
 static void block_folded(image_encoder *m, int b, int n)
 {
     const block *k = &m->block[b];
-    void *input = m->outer[b ? m->block[b - 1].gradient : m->pooled], *output = m->outer[k->gradient];
+    void *input = m->outer[b ? m->block[b - 1].gradient : m->pooled],
+         *output = m->outer[k->gradient];
     const void *x = input;
     for (int u = k->first; u < k->last; u++) {
         void *y = m->inner[k->last - 1 - u];
@@ -187,7 +195,8 @@ void image_encoder_forward_folded(image_encoder *m, const float *values, const u
     pool_max_forward(&m->pool, &m->w, &stem, m->outer[m->pooled], NULL, n);
     for (int b = 0; b < m->blocks; b++) block_folded(m, b, n);
     const block *last = &m->block[m->blocks - 1];
-    pool_average_forward(&m->w, m->average, m->outer[last->gradient], last->pixels, last->channels, n);
+    pool_average_forward(&m->w, m->average, m->outer[last->gradient], last->pixels, last->channels,
+                         n);
     features_forward(m, m->average, values + m->fc_weight, false, n, features);
     features_add_bias(m, values + m->fc_bias, n, features);
 }

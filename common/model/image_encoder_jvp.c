@@ -1,12 +1,19 @@
-/* The image encoder's derivative along a direction of its parameters, by one more forward pass over what the
-   slot holds: each raw output has a raw tangent, and the outer buffers hold the tangents of block outputs. */
+/* The image encoder's derivative along a direction of its parameters, by one more forward pass over
+   what the slot holds: each raw output has a raw tangent, and the outer buffers hold the tangents
+   of block outputs. */
 #include "model/image_encoder_parts.h"
 
 /* The tangent of a unit's normalised output as a map of its raw tangent t. */
 static operand unit_tangent(const slot *s, int u, const void *t, operand_kind kind)
 {
     const batchnorm *n = &s->norm[u];
-    return (operand){.kind = kind, .x = t, .y = s->y[u], .a = n->a, .b = n->b, .c1 = n->c1, .c2 = n->c2,
+    return (operand){.kind = kind,
+                     .x = t,
+                     .y = s->y[u],
+                     .a = n->a,
+                     .b = n->b,
+                     .c1 = n->c1,
+                     .c2 = n->c2,
                      .c3 = n->c3};
 }
 
@@ -21,7 +28,8 @@ static void unit_jvp(image_encoder *m, const float *values, const float *tangent
                   tangent + k->norm_weight, tangent + k->norm_bias);
 }
 
-static void block_join_jvp(const image_encoder *m, const slot *s, int b, const void *input, void *output)
+static void block_join_jvp(const image_encoder *m, const slot *s, int b, const void *input,
+                           void *output)
 {
     const block *k = &m->block[b];
     operand p = unit_tangent(s, k->last, m->tangent[0], OPERAND_LINEAR);
@@ -31,7 +39,8 @@ static void block_join_jvp(const image_encoder *m, const slot *s, int b, const v
     int threads = workspace_threads(&m->w, (double)pixels * k->channels);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (long r = 0; r < pixels; r += 64)
-        m->w.block->join(output, &p, &q, s->z[b], r, pixels - r < 64 ? (int)(pixels - r) : 64, k->channels);
+        m->w.block->join(output, &p, &q, s->z[b], r, pixels - r < 64 ? (int)(pixels - r) : 64,
+                         k->channels);
 }
 
 static void block_jvp(image_encoder *m, const float *values, const float *tangent, slot *s, int b)
@@ -63,7 +72,8 @@ void image_encoder_jvp(image_encoder *m, const float *values, int slot_number, c
     pool_max_jvp(&m->pool, &m->w, &stem, s->index, m->outer[m->pooled], s->n);
     for (int b = 0; b < m->blocks; b++) block_jvp(m, values, tangent, s, b);
     const block *last = &m->block[m->blocks - 1];
-    pool_average_forward(&m->w, m->average, m->outer[last->gradient], last->pixels, last->channels, s->n);
+    pool_average_forward(&m->w, m->average, m->outer[last->gradient], last->pixels, last->channels,
+                         s->n);
     features_forward(m, m->average, values + m->fc_weight, false, s->n, features_tangent);
     features_forward(m, s->average, tangent + m->fc_weight, true, s->n, features_tangent);
     features_add_bias(m, tangent + m->fc_bias, s->n, features_tangent);

@@ -14,7 +14,8 @@
 /* A convolution and the normalisation of its output. */
 typedef struct unit {
     convolution c;
-    size_t weight, norm_weight, norm_bias, running_mean, running_variance; /* offsets in flat vectors */
+    size_t weight, norm_weight, norm_bias, running_mean,
+        running_variance; /* offsets in flat vectors */
 } unit;
 
 /* A residual block: a chain of units beside a shortcut. */
@@ -30,13 +31,13 @@ typedef struct block {
 typedef struct slot {
     int n;
     image_statistics statistics;
-    void *image;                     /* normalised, bordered */
-    void *y[MAXIMUM_UNITS];          /* raw outputs; with `recompute`, shared by all blocks */
+    void *image;            /* normalised, bordered */
+    void *y[MAXIMUM_UNITS]; /* raw outputs; with `recompute`, shared by all blocks */
     batchnorm norm[MAXIMUM_UNITS];
-    void *pooled;                    /* the input of block 0 */
-    uint8_t *index;                  /* of the max pooling */
-    void *z[MAXIMUM_BLOCKS];         /* outputs of blocks */
-    float *average;                  /* (n, channels) before fc */
+    void *pooled;            /* the input of block 0 */
+    uint8_t *index;          /* of the max pooling */
+    void *z[MAXIMUM_BLOCKS]; /* outputs of blocks */
+    float *average;          /* (n, channels) before fc */
 } slot;
 
 struct image_encoder {
@@ -53,15 +54,16 @@ struct image_encoder {
     int features, features_padded; /* inputs of fc */
     slot *slot;
     /* Buffers of one pass, shared by all slots. */
-    void *outer[2];    /* gradients or activations between blocks */
-    void *inner[2];    /* and within: of the output of the unit before the last, and of the one before */
-    void *stem;        /* gradient or activation of the stem; overlaps inner */
-    void *tangent[2];  /* jvp: the raw tangents of a chain's end and of a shortcut */
-    void *image;       /* FOLDED: normalised images */
-    float *average;    /* (n, channels) */
+    void *outer[2]; /* gradients or activations between blocks */
+    void *
+        inner[2]; /* and within: of the output of the unit before the last, and of the one before */
+    void *stem;   /* gradient or activation of the stem; overlaps inner */
+    void *tangent[2]; /* jvp: the raw tangents of a chain's end and of a shortcut */
+    void *image;      /* FOLDED: normalised images */
+    float *average;   /* (n, channels) */
     void *fc_packed;
     const matrix_kernels *fc; /* always float */
-    int pooled;        /* which outer buffer belongs to the pooled stem */
+    int pooled;               /* which outer buffer belongs to the pooled stem */
     /* FOLDED: packed weights and biases of all units. */
     void *folded[MAXIMUM_UNITS];
     float *folded_bias[MAXIMUM_UNITS];
@@ -81,7 +83,8 @@ static inline operand unit_relu(const slot *s, int u)
     return (operand){.kind = OPERAND_RELU, .x = s->y[u], .a = s->norm[u].a, .b = s->norm[u].b};
 }
 
-/* The operand of a unit of a block: the block's input for the first, else what the unit before gives. */
+/* The operand of a unit of a block: the block's input for the first, else what the unit before
+ * gives. */
 static inline operand unit_input(const slot *s, int b, const block *k, int u)
 {
     if (u == k->first) return (operand){.kind = OPERAND_PLAIN, .x = block_input(s, b)};
@@ -96,8 +99,8 @@ void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, c
                       const float std[3], int n);
 
 /* fc: features (n, D) = or += averages (n, features_padded) * weight. */
-void features_forward(image_encoder *m, const float *average, const float *weight, bool accumulate, int n,
-                      float *features);
+void features_forward(image_encoder *m, const float *average, const float *weight, bool accumulate,
+                      int n, float *features);
 void features_add_bias(const image_encoder *m, const float *bias, int n, float *features);
 
 /* FOLDED. */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { TOKENIZER_TEXT_LIMIT = 65536 }; /* bytes of a text */
+enum { TOKENIZER_TEXT_LIMIT = 8192 }; /* bytes of a text */
 
 typedef struct tokenizer
     tokenizer; /* read-only once made: any number of threads may encode with it */
