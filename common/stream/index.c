@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,10 @@
 
 /* Pages of the first pass are asked for and given back in steps of this size. */
 #define STEP ((size_t)8 << 20)
+/* Records read in any order may have mapped so much before all pages are given back. */
+#define TOUCHED_MAX ((size_t)64 << 20)
+/* The system maps cached pages around one that is touched, in windows of this size. */
+#define AROUND ((size_t)64 << 10)
 
 typedef struct mapped_file {
     unsigned char *bytes; /* NULL when empty */
@@ -32,6 +37,7 @@ struct stream_index {
     stream_segment segment;
     msgpack_unpacked record; /* of the first pass */
     msgpack_unpacked header;
+    atomic_size_t touched; /* bytes that released records may have mapped */
 };
 
 static const char *input_name(const stream_index *x)
@@ -273,9 +279,15 @@ bool stream_index_get(const stream_index *x, stream_place place, msgpack_unpacke
     return msgpack_unpack_next(zone, bytes, place.size, &used) == MSGPACK_UNPACK_SUCCESS;
 }
 
-void stream_index_release(const stream_index *x, stream_place place)
+void stream_index_release(stream_index *x, stream_place place)
 {
-    advise(&x->files[place.file], place.offset, place.offset + place.size, MADV_DONTNEED);
+    size_t mapped = place.size + 2 * AROUND;
+    if (atomic_fetch_add(&x->touched, mapped) + mapped < TOUCHED_MAX) return;
+    atomic_store(&x->touched, 0);
+    for (size_t i = 0; i < x->inputs->count; i++) {
+        const mapped_file *f = &x->files[i];
+        if (f->bytes) advise(f, 0, f->size, MADV_DONTNEED);
+    }
 }
 
 void stream_index_close(stream_index *x)

@@ -36,8 +36,8 @@ void stream_index_expect(const stream_index *x, stream_place place);
 /* Builds the record's map in `zone` (the caller's msgpack_unpacked, initialised; reused from call
    to call). From any thread. False only when memory is out or the file was changed. */
 bool stream_index_get(const stream_index *x, stream_place place, msgpack_unpacked *zone);
-/* Gives the record's pages back. */
-void stream_index_release(const stream_index *x, stream_place place);
+/* Says that the record is done with for now: its pages are given back, sooner or later. */
+void stream_index_release(stream_index *x, stream_place place);
 
 void stream_index_close(stream_index *x); /* NULL is fine */
 

@@ -1,0 +1,6 @@
+# Batching: comparison with an independent reading, and speed against cat.
+PARITY += tests/parity/batch.py
+
+.PHONY: bench-batch
+bench-batch: $(BUILD)/bin/pretext-batch
+	@tests/bench-batch $(BUILD)/bin/pretext-batch

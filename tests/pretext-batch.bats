@@ -1,0 +1,257 @@
+# pretext-batch: labels, splits, order, windows, hostile faces.
+
+setup() {
+  load helper
+  cd "$BATS_TEST_TMPDIR"
+  TASKS=$BLADES_ROOT/examples/tasks
+  MANIPULATIONS="photographic mouth-vflip mouth-hflip eye-hflip warp nose-flip"
+}
+
+faces() { # FACES SIZE [VARIANT...]
+  "$BLADES_ROOT/tests/faces_stream" "$@"
+}
+
+batch() { # OPTION...
+  pretext-batch -q --no-provenance --tasks "$TASKS/small.json" --batch 16 "$@"
+}
+
+ids() { # SPLIT FILE: the faces' ids, in order
+  stream-dump "$2" | grep "\"split\":\"$1\"" | grep -o '"ids":\[[^]]*' | grep -o 'photo[^"]*'
+}
+
+@test "every training face comes once an epoch, in another order each, and batches alternate" {
+  faces 160 8 $MANIPULATIONS >f
+  batch --batch 8 --val-fraction 0.2 --epochs 2 f -o b
+  stream-dump b | tail -n +2 | grep -o '"split":"[a-z]*","epoch":[0-9]*,"step":[0-9]*' >order
+  steps=$(($(wc -l <order) / 2))
+  for ((i = 0; i < steps; i++)); do
+    epoch=$((i * 2 / steps))
+    printf '"split":"train","epoch":%d,"step":%d\n"split":"val","epoch":%d,"step":%d\n' $epoch $i $epoch $i
+  done | cmp - order
+  half=$((steps / 2 * 8))
+  ids train b | head -n $half | sed 's,/.*,,' | sort >first
+  ids train b | tail -n $half | sed 's,/.*,,' | sort >second
+  [ -z "$(uniq -d first)" ] && [ -z "$(uniq -d second)" ]
+  [ "$(ids train b | head -n 20 | sed 's,/.*,,')" != "$(ids train b | tail -n $half | head -n 20 | sed 's,/.*,,')" ]
+}
+
+@test "no photo is on both sides of the split, whatever the seed" {
+  faces 200 8 photographic warp >f
+  for seed in 1 2 3; do
+    batch --seed $seed --epochs 3 f -o b
+    ids train b | sed 's/#.*//' | sort -u >train
+    ids val b | sed 's/#.*//' | sort -u >val
+    [ -s train ] && [ -s val ] && [ -z "$(comm -12 train val)" ]
+    [ $((10 * $(wc -l <val))) -gt 40 ] && [ $((10 * $(wc -l <val))) -lt 250 ]
+  done
+}
+
+@test "the same bytes for any -j, from a file, a pipe, and a spooled pipe" {
+  faces 120 12 $MANIPULATIONS >f
+  for options in "" "--size 8 --flip" "--balance source" "--val-from train"; do
+    batch --epochs 2 -j 1 $options f -o one
+    batch --epochs 2 -j 3 $options f -o three
+    cmp one three
+    cat f | batch --epochs 2 $options >piped
+    cmp one piped
+    batch --epochs 2 $options <f | cmp one -
+    cat f | batch --epochs 2 --window 20 --spool $options | cmp one -
+  done
+}
+
+@test "the order of the records does not matter" {
+  faces 60 8 photographic warp >f
+  mkdir parts
+  perl -e 'binmode STDIN; local $/; $_ = <STDIN>; my @p = split /(?=\xde\x00.\xa4type\xa4face)/s; my ($tail) = $p[-1] =~ /(\xde\x00.\xa4type\xa7trailer.*)/s;
+           $p[-1] = substr $p[-1], 0, -length $tail; my $head = shift @p; print $head, reverse(@p), $tail' <f >r
+  [ "$(stat -c %s f)" = "$(stat -c %s r)" ] && ! cmp -s f r
+  batch f -o a
+  batch r -o b
+  cmp a b
+}
+
+@test "--skip-steps gives the same bytes from there on" {
+  faces 200 8 $MANIPULATIONS >f
+  batch --epochs 3 f -o all
+  batch --epochs 3 --skip-steps 17 f -o late
+  [ "$(stream-dump late | sed -n 2p | grep -o '"step":17,')" ]
+  cmp <(stream-dump --base64 all | tail -n +36) <(stream-dump --base64 late | tail -n +2)
+  cat f | batch --window 50 -o all
+  cat f | batch --window 50 --skip-steps 5 -o late
+  cmp <(stream-dump --base64 all | tail -n +12) <(stream-dump --base64 late | tail -n +2)
+}
+
+@test "a pipe is shuffled window by window and loses no face but the last few" {
+  faces 300 8 photographic warp >f
+  cat f | batch --batch 8 --window 64 -o b
+  ids train b | sed 's,/.*,,' | sort >seen
+  [ -z "$(uniq -d seen)" ]
+  batch --batch 2 f -o whole
+  ids train whole | sed 's,/.*,,' | sort >all
+  [ $(($(wc -l <all) - $(wc -l <seen))) -lt 10 ]
+  [ -z "$(comm -13 all seen)" ]
+  comm -12 <(ids val b | sed 's/#.*//' | sort -u) <(ids train b | sed 's/#.*//' | sort -u) >both
+  [ ! -s both ]
+  run bash -c "cat f | pretext-batch --tasks $TASKS/small.json --batch 8 --window 64 --epochs 2"
+  assert_status 64
+}
+
+@test "half of the draws are photographic, an eighth each manipulation, none nose-flip" {
+  faces 200 2 $MANIPULATIONS >f
+  batch --epochs 20 f -o b
+  ids train b | sed 's,.*/,,' | sort | uniq -c >count
+  total=$(awk '{ n += $1 } END { print n }' count)
+  awk -v n="$total" '$2 == "photographic" { exit !($1 > 0.47 * n && $1 < 0.53 * n) }' count
+  [ "$(awk -v n="$total" '$2 != "photographic" && $1 > 0.10 * n && $1 < 0.15 * n' count | wc -l)" = 4 ]
+  [ "$(wc -l <count)" = 5 ]
+  batch --epochs 4 --draw photographic=0 --draw nose-flip=1 --draw warp=0 f -o b
+  [ "$(ids train b | sed 's,.*/,,' | sort -u | tr '\n' ' ')" = "eye-hflip mouth-hflip mouth-vflip nose-flip " ]
+}
+
+@test "without landmarks a face keeps its half of photographic draws" {
+  faces 200 2 photographic warp >f
+  batch --epochs 10 f -o b
+  n=$(ids train b | wc -l)
+  p=$(ids train b | grep -c photographic)
+  [ $((100 * p)) -gt $((46 * n)) ] && [ $((100 * p)) -lt $((54 * n)) ]
+}
+
+@test "--balance draws every value equally often" {
+  faces 400 2 photographic >f
+  batch --val-fraction 0 --epochs 4 --balance source f -o b
+  # source is rare for photos 0, 4, 8, ...
+  ids train b | sed 's/photo\([0-9]*\).*/\1/' | awk '{ r += $1 % 4 == 0 } END { exit !(r > 0.48 * NR && r < 0.52 * NR) }'
+}
+
+@test "labels follow the manipulation; shuffled ones do not" {
+  faces 120 4 $MANIPULATIONS >f
+  batch --tasks "$TASKS/shuffled-fine.json" --draw nose-flip=1 f -o b
+  stream-dump b | tail -n +2 | perl -ne '
+    my @ids = map { s,.*/,,r } /"ids":\[([^]]*)/ ? $1 =~ /"([^"]*)"/g : die;
+    my ($coarse) = map { [split /,/] } /"coarse":\[([^]]*)/;
+    my ($fine) = map { [split /,/] } /"fine":\[([^]]*)/;
+    my ($other) = map { [split /,/] } /"fine_shuffled":\[([^]]*)/;
+    my %want = ("photographic", "000", "mouth-vflip", "100", "mouth-hflip", "100", "eye-hflip", "010", "nose-flip", "001", "warp", "111");
+    for my $i (0 .. $#ids) {
+      die "coarse" if $coarse->[$i] != ($ids[$i] ne "photographic");
+      die "fine $ids[$i]" if join("", @$fine[3 * $i .. 3 * $i + 2]) ne $want{$ids[$i]};
+      $n++; $same++ if join("", @$other[3 * $i .. 3 * $i + 2]) eq $want{$ids[$i]};
+    }
+    END { die "shuffled: $same of $n" if $same > 0.6 * $n || $n < 100 }'
+  batch --tasks "$TASKS/shuffled-fine.json" --draw nose-flip=1 --epochs 1 f | cmp - b
+}
+
+@test "cuts are terciles, auto classes the most frequent, and a make not listed is missing or others" {
+  faces 300 2 >f
+  batch --val-fraction 0 --summary-json s f -o b
+  stream-dump --header b >h
+  grep -q '"classes":\["Canon","Nikon","Sony",[^]]*"others"\]' h
+  grep -q '"name":"iso".*"cuts":\[[0-9.]*,[0-9.]*\]' h
+  cat >t.json <<'END'
+{"tasks": [{"name": "make", "kind": "categorical", "template": "{}", "classes": ["Canon", "Nikon"], "map": {"Kodak": "Nikon", "Apple": null}},
+           {"name": "brand", "kind": "categorical", "tag": "make", "template": "{}", "classes": ["canon", "others"]}]}
+END
+  pretext-batch -q --tasks t.json --val-fraction 0 --batch 300 --summary-json s f -o b
+  stream-dump b | sed -n 2p | perl -ne '
+    my ($make) = map { [split /,/] } /"make":\[([^]]*)/; my ($brand) = map { [split /,/] } /"brand":\[([^]]*)/;
+    my %n; $n{"$make->[$_] $brand->[$_]"}++ for 0 .. 299;
+    die join ";", %n if join(",", sort keys %n) ne "-1 -1,-1 1,0 0,1 1"'
+  grep -q '"missing_rate"' s
+}
+
+@test "--summary shows counts, cuts and missing rates" {
+  faces 200 2 photographic warp >f
+  pretext-batch --tasks "$TASKS/small.json" --summary --epochs 0 f -o b 2>s
+  [ "$(stream-dump --count b)" = "0 records, 0 errors" ]
+  grep -q '^iso (ordinal)' s && grep -q 'low (below' s && grep -q -- '- missing .*%' s && grep -q '  Canon  *[0-9]' s
+}
+
+@test "a class that holds nearly all is warned of, and tasks without labels" {
+  faces 100 2 >f
+  run pretext-batch --tasks "$TASKS/slides.json" --epochs 0 f -o b
+  assert_status 0
+  [[ "$output" == *"task coarse: class photographic has 100.0%"* ]]
+  [[ "$output" == *"no training face has a label for flash, metering_mode, model"* ]]
+}
+
+@test "a record's split wins over the draw, and a photo on two sides is refused" {
+  faces 80 2 >f
+  perl -pe 'BEGIN { binmode STDIN; binmode STDOUT; undef $/ } s/\xa6source\xa4rare/\xa5split\xa3val/g; s/\xa6source\xa6common/\xa5split\xa5train/g' <f >s
+  batch --batch 4 --epochs 5 s -o b
+  [ -z "$(ids val b | sed 's/photo\([0-9]*\).*/\1/' | awk '$1 % 4')" ]
+  [ -z "$(ids train b | sed 's/photo\([0-9]*\).*/\1/' | awk '$1 % 4 == 0')" ]
+  perl -pe 'BEGIN { binmode STDIN; binmode STDOUT; undef $/ } s/\xa6source\xa4rare/++$n % 2 ? "\xa5split\xa3val" : "\xa5split\xa5train"/ge' <f >s
+  run batch s -o b
+  assert_status 65
+}
+
+@test "damaged faces become error records, the rest is batched" {
+  BROKEN=1 faces 80 8 photographic warp >f
+  run batch --batch 8 f -o b
+  assert_status 65
+  [[ "$output" == "" ]] || [[ "$output" == pretext-batch:* ]]
+  batch --batch 8 --max-errors 100 f -o b
+  errors=$(stream-dump b | grep -c '"type":"error"')
+  [ "$errors" = 23 ]
+  stream-dump b | grep -q '191 bytes of pixels, but 8x8 RGB needs 192'
+  # What is passed on is no error of this tool; and error records of others survive.
+  perl -pe 'BEGIN { binmode STDIN; binmode STDOUT; undef $/ } s/(type)\xa4face(.*?\xde.*?)/$1\xa5error$2/s; s/records\xce(....)\xa6errors\xce..../"records\xce" . pack("N", unpack("N", $1) - 1) . "\xa6errors\xce" . pack("N", 1)/se' < <(faces 40 8) >g
+  batch --batch 8 g -o b
+  [ "$(stream-dump b | grep -c '"type":"error"')" = 1 ]
+}
+
+@test "too few faces, mixed sizes, no tasks and bad task files are said" {
+  faces 10 8 >f
+  run batch --batch 48 f
+  assert_status 65
+  [[ "$output" == *"faces to train on, but a batch has 48"* ]]
+  faces 60 12 >g
+  cat f g >both
+  run batch --batch 4 both -o b
+  assert_status 65
+  [[ "$output" == *"--size"* ]]
+  cat >t.json <<<'{"tasks": [{"name": "x", "kind": "ordinal", "template": "no hole"}]}'
+  run pretext-batch --tasks t.json f
+  assert_status 65
+  [[ "$output" == *"task 1 (x)"*"{}"* ]]
+  run pretext-batch f
+  assert_status 64
+  run pretext-batch --tasks nowhere.json f
+  assert_status 66
+  run pretext-batch --tasks "$TASKS/small.json" --draw warp f
+  assert_status 64
+}
+
+@test "a file cut anywhere is refused like a pipe" {
+  faces 4 4 >f
+  size=$(stat -c %s f)
+  for ((cut = 0; cut < size; cut += 7)); do
+    head -c "$cut" f >short
+    status=0
+    batch --batch 2 --val-fraction 0 short >out 2>error || status=$?
+    [ $status = 65 ] && grep -q '^pretext-batch: short: record [0-9]*: ' error
+    status=0
+    cat short | batch --batch 2 --val-fraction 0 >out 2>error || status=$?
+    [ $status = 65 ] && grep -q '^pretext-batch: standard input: record [0-9]*: ' error
+  done
+}
+
+@test "all task files that ship are right" {
+  faces 60 4 $MANIPULATIONS >f
+  for file in "$TASKS"/*.json; do
+    pretext-batch -q --tasks "$file" --batch 8 --with-generated f -o b
+  done
+  need_data clip/expected_tokens.jsonl
+  batch --tasks "$TASKS/reference.json" f -o b
+  stream-dump --header b | grep -o '"prompts":\[[^]]*' | grep -o '"a photo[^"]*"\|"A photo[^"]*"' >ours
+  head -n 50 "$BLADES_DATA/clip/expected_tokens.jsonl" | grep -o '"text": *"[^"]*"' | sed 's/"text": *//' >theirs
+  [ "$(wc -l <theirs)" = 50 ] && cmp ours theirs
+}
+
+@test "peak memory does not grow with the file" {
+  faces 4000 64 >f # 50 MB
+  batch f -o /dev/null -j 1
+  command -v /usr/bin/time >/dev/null || skip "no /usr/bin/time"
+  peak=$(/usr/bin/time -f %M pretext-batch -q --tasks "$TASKS/small.json" -j 1 f -o /dev/null 2>&1 | tail -n 1)
+  [ "$peak" -lt 204800 ]
+}
