@@ -1,0 +1,29 @@
+# The EXAMPLES of every man page run: lines that begin with "$ ", in order, in a folder of their own.
+
+setup() {
+  load helper
+  load fixture
+  cd "$BATS_TEST_TMPDIR"
+}
+
+examples_of() { # PAGE
+  awk '/^\.Sh /{on = $2 == "EXAMPLES"} on && /^\$ /{sub(/^\$ /, ""); gsub(/\\e/, "\\"); gsub(/\\-/, "-"); gsub(/\\&/, ""); print; next}
+       on && more {print} {more = on && /\\$/}' "$1"
+}
+
+@test "the examples of all man pages run" {
+  fixture
+  ln -s "$BLADES_ROOT" blades
+  mkdir bin
+  ln -s "$BLADES_ROOT/pipelines/blades-score" bin/
+  failed=0
+  for page in "$BLADES_ROOT"/man/*.1; do
+    examples_of "$page" >script
+    [ -s script ] || { echo "$page: no examples" >&2; failed=1; continue; }
+    name=$(basename "$page" .1)
+    rm -rf run && cp -r "$BLADES_BUILD/fixture" run
+    (cd run && PATH=$PWD/../bin:$PATH bash -e -o pipefail ../script) >out 2>error </dev/null ||
+      { failed=1; echo "$name: an example failed:"; tail -5 error; } >&2
+  done
+  [ $failed = 0 ]
+}

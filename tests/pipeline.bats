@@ -1,0 +1,166 @@
+# The chain end to end, and what every tool promises about streams.
+
+setup() {
+  load helper
+  load fixture
+  cd "$BATS_TEST_TMPDIR"
+}
+
+# Tools that read streams: name, input, command line.
+readers() {
+  cat <<'END'
+stream-dump faces.msgpack stream-dump
+face-locate photos.msgpack face-locate --whole
+face-manipulate located.msgpack face-manipulate --size 32
+pretext-batch faces.msgpack pretext-batch --tasks tasks.json --batch 2 --val-fraction 0.3
+blades-train batch.msgpack blades-train --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 32 --steps 1
+embed faces.msgpack embed -m model.safetensors
+gmm-fit embeddings.msgpack gmm-fit -k 1 --regularisation 1e-3
+mlp-fit labelled.msgpack mlp-fit --epochs 2
+score embeddings.msgpack score -d detector.safetensors
+evaluate scores.msgpack evaluate --bootstrap 10
+tsne embeddings.msgpack tsne --method pca
+END
+}
+
+inputs() {
+  fixture
+  face-locate -q --annotations faces.json photos.msgpack >located.msgpack
+  cat embeddings.msgpack generated.msgpack >labelled.msgpack
+}
+
+each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line[@]}
+  local name input rest failed=0
+  while read -r name input rest; do
+    read -ra line <<<"$rest"
+    "$1" "$name" "$input" || { echo "$name: failed" >&2; failed=1; }
+  done < <(readers)
+  [ $failed = 0 ]
+}
+
+@test "every reader takes the whole stream, from a pipe and from a file" {
+  inputs
+  check() {
+    "${line[@]}" -q <"$2" >from-stdin 2>error && cat "$2" | "${line[@]}" -q - >from-pipe 2>>error &&
+      "${line[@]}" -q "$2" >from-file 2>>error || { cat error >&2; return 1; }
+    [ -s from-file ]
+  }
+  each_reader check
+}
+
+@test "every reader refuses a stream cut anywhere with 65 and names the record" {
+  inputs
+  check() {
+    local size cut status
+    size=$(stat -c %s "$2")
+    for cut in 0 1 7 $((size / 3)) $((size / 2)) $((size - 20)) $((size - 1)); do
+      status=0
+      head -c "$cut" "$2" | timeout 60 "${line[@]}" -o result >/dev/null 2>error || status=$?
+      [ $status = 65 ] && grep -q "^$1: standard input: record [0-9]*: " error && [ ! -e result ] ||
+        { echo "cut at $cut of $size: status $status: $(cat error)" >&2; return 1; }
+    done
+  }
+  each_reader check
+}
+
+@test "every reader takes concatenated streams" {
+  inputs
+  check() { cat "$2" "$2" | "${line[@]}" -q >out 2>error || { cat error >&2; [ "$1" = pretext-batch ] || [ "$1" = blades-train ]; }; }
+  each_reader check
+}
+
+@test "a full disk is 74 for every tool, a missing input 66, a missing folder for the output 73" {
+  inputs
+  check() {
+    local status=0
+    "${line[@]}" -q "$2" >/dev/full 2>error || status=$?
+    [ $status = 74 ] || { echo "full disk: $status $(cat error)" >&2; return 1; }
+    status=0
+    "${line[@]}" -q no-such-file >out 2>error || status=$?
+    [ $status = 66 ] || { echo "missing input: $status $(cat error)" >&2; return 1; }
+    status=0
+    "${line[@]}" -q -o no-such-folder/out "$2" >out 2>error || status=$?
+    [ $status = 73 ] || { echo "missing folder: $status $(cat error)" >&2; return 1; }
+  }
+  each_reader check
+}
+
+@test "the wrong kind of stream is 65 and both kinds are named" {
+  inputs
+  check() {
+    local status=0 other=scores.msgpack
+    [ "$1" != stream-dump ] || return 0
+    [ "$1" != evaluate ] || other=photos.msgpack
+    "${line[@]}" -q "$other" >out 2>error || status=$?
+    [ $status = 65 ] && grep -q "'score'\|'photo'" error || { echo "$status $(cat error)" >&2; return 1; }
+  }
+  each_reader check
+}
+
+@test "a closed pipe downstream ends every tool silently" {
+  inputs
+  check() {
+    "${line[@]}" -q "$2" 2>error | true
+    [ ! -s error ] || { cat error >&2; return 1; }
+  }
+  each_reader check
+}
+
+@test "the same bytes for any number of threads" {
+  inputs
+  check() {
+    "${line[@]}" -q -j 1 "$2" >one && "${line[@]}" -q -j 3 "$2" >three && cmp one three
+  }
+  each_reader check
+}
+
+@test "error records travel to the end and count" {
+  inputs
+  mkdir more
+  head -c 3000 photos/000000.jpg >more/cut.jpg
+  echo "no image" >more/text.jpg
+  run embed -m model.safetensors -o e.msgpack more photos
+  assert_status 65
+  run embed -q -m model.safetensors --max-errors 2 -o e.msgpack --set label=generated --set source=x more photos
+  assert_status 0
+  run stream-dump --count e.msgpack
+  [ "$output" = "12 records, 2 errors" ]
+  score -q -d detector.safetensors e.msgpack >s.msgpack
+  run stream-dump --count s.msgpack
+  [ "$output" = "12 records, 2 errors" ]
+  stream-dump s.msgpack | grep '"error"' | grep -q '"source":"x"'
+}
+
+@test "provenance lists the chain; --no-provenance leaves it out" {
+  inputs
+  stream-dump --header scores.msgpack >header
+  for tool in embed score; do grep -q "\"tool\":\"$tool\"" header; done
+  score --no-provenance -d detector.safetensors embeddings.msgpack | stream-dump --header >header
+  ! grep -q provenance header
+}
+
+@test "--set reaches every record; what is no pair, or the stream's own, is 64" {
+  inputs
+  score -q -d detector.safetensors --set batch=7 embeddings.msgpack | stream-dump | tail -n +2 >records
+  [ "$(grep -c '"batch":"7"' records)" = 12 ]
+  run score -d detector.safetensors --set nothing embeddings.msgpack
+  assert_status 64
+  run score -d detector.safetensors --set id=x embeddings.msgpack
+  assert_status 64
+}
+
+@test "a small run under valgrind is clean" {
+  [[ $BLADES_BUILD != *sanitize* ]] || skip "the sanitizers look for the same"
+  command -v valgrind >/dev/null || skip "valgrind is not installed"
+  inputs
+  checked() { # TOOL INPUT...
+    valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+      --suppressions="$BLADES_ROOT/tests/valgrind.supp" "$@" >out 2>error || { tail -20 error >&2; return 1; }
+  }
+  export BLADES_CPU=avx2
+  check() { checked "${line[@]}" -q -j 1 "$2"; }
+  each_reader check
+  checked exif-extract -j 1 photos/000000.jpg photos/000001.jpg
+  checked face-synth -q -n 1 --size 64 -o drawn
+  checked model-convert --info model.safetensors
+}
