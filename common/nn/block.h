@@ -90,8 +90,14 @@ typedef struct block_kernels {
     /* The outputs of one row of tiles, to (1 or 2 rows of pixels, C). */
     void (*winograd_output)(float *to, const float *M, long plane, long ld, int height, int width, int C,
                             int tile_row);
+    /* The outputs' gradient dy, for the gradient of the weights: E as V, from one row of tiles. What the
+       operand gives is written to `room` as well unless that is NULL. */
+    void (*winograd_gradient)(void *E, long plane, long ld, const operand *dy, void *room, long first,
+                              int height, int width, int C, int tile_row);
     /* U (16 planes of `plane` floats) at elements c..c+n-1 from w (9 places, `place` floats apart). */
     void (*winograd_weights)(float *U, long plane, const float *w, long place, long n);
+    /* Its transpose: dw from the planes' gradients. */
+    void (*winograd_weights_gradient)(float *dw, long place, const float *dU, long plane, long n);
 } block_kernels;
 
 const block_kernels *block_kernels_get(matrix_type type);

@@ -221,7 +221,9 @@ const block_kernels KERNEL(block_kernels) = {
     .max_row_select = KERNEL(max_row_select),
     .winograd_input = KERNEL(winograd_input),
     .winograd_output = KERNEL(winograd_output),
+    .winograd_gradient = KERNEL(winograd_gradient),
     .winograd_weights = KERNEL(winograd_weights),
+    .winograd_weights_gradient = KERNEL(winograd_weights_gradient),
 };
 
 #undef REAL

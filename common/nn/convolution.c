@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-/* Blocks have about a megabyte of operand and result, the second-level cache, but enough rows to make use of
-   the weights passing by; and there are enough blocks to share among threads. */
-int block_rows(long rows, int columns)
+/* Blocks have about `floats` of operand and result, but enough rows to make use of the weights passing by; and
+   there are enough blocks to share among threads. */
+int block_rows(long rows, int columns, long floats)
 {
-    long block = (1 << 18) / columns / 6 * 6;
+    long block = floats / columns / 6 * 6;
     if (block < 96) block = 96;
     if (block > 480) block = 480;
     long shared = blocks_of(blocks_of(rows, 28), 6) * 6;
@@ -58,9 +58,9 @@ static bool weights_are_dense(const convolution *c)
 }
 
 /* What block_rows gives at most. */
-static size_t rows_bound(int columns)
+static size_t rows_bound(int columns, long floats)
 {
-    return (size_t)block_rows(1L << 40, columns);
+    return (size_t)block_rows(1L << 40, columns, floats);
 }
 
 static void need_sums(workspace_need *need, long blocks, int C)
@@ -71,7 +71,7 @@ static void need_sums(workspace_need *need, long blocks, int C)
 
 static void need_training(const convolution *c, const workspace *w, int n, workspace_need *need)
 {
-    size_t rows = rows_bound(c->depth + c->out_padded), columns = (size_t)(c->depth + c->out_padded + 64);
+    size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_BACKWARD), columns = (size_t)(c->depth + c->out_padded + 64);
     size_t image = (size_t)c->height * (size_t)c->width * (size_t)c->in_padded;
     size_t scratch = w->matrix->tn_scratch(c->depth, c->out_padded, (int)rows);
     need_raise(&need->thread, rows * columns * (w->block->size + sizeof(float)) + scratch +
@@ -79,6 +79,8 @@ static void need_training(const convolution *c, const workspace *w, int n, works
     need_sums(need, maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)), c->in_padded);
     if (!c->winograd) return;
     need_raise(&need->thread, winograd_thread_size(c->height, c->width, c->out_padded, c->in_padded));
+    need_raise(&need->thread,
+               winograd_gradient_scratch(w, c->height, c->width, c->in_padded, c->out_padded) + 4096);
     need_sums(need, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n), c->in_padded);
 }
 
@@ -99,7 +101,10 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
     if (training) /* packed one way or the other, and twice for jvp */
         packed = 2 * maximum_size(packed, packed_transposed_size(c, w));
     need_raise(&need->shared, packed_offset(c) + packed);
-    size_t rows = rows_bound(c->depth + c->out_padded);
+    if (training && c->winograd)
+        need_raise(&need->shared, packed_offset(c) + packed_transposed_size(c, w) +
+                                      winograd_gradient_size(w, c->height, c->width, c->in_padded, c->out_padded));
+    size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_FORWARD);
     need_raise(&need->thread, rows * ((size_t)stride_of(w, c->depth) * w->block->size +
                                       (size_t)c->out_padded * sizeof(float)) + 65536);
     need_sums(need, blocks_of((long)n * c->out_height * c->out_width, 48), c->out_padded);
@@ -236,7 +241,7 @@ static void terms_apply(const convolution *c, const workspace *w, const term *te
         winograd_apply(w, terms, count, c->height, c->width, c->in_padded, c->out_padded, y, n);
         blocks = winograd_blocks(c->height, c->width, c->in_padded, c->out_padded, n);
     } else {
-        int rows = block_rows(pixels, c->depth + c->out_padded);
+        int rows = block_rows(pixels, c->depth + c->out_padded, BLOCK_FORWARD);
         blocks = (int)blocks_of(pixels, rows);
         int threads = workspace_threads(w, (double)pixels * c->depth * c->out_padded / 16);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)

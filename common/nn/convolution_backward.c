@@ -17,11 +17,11 @@ typedef struct lanes {
 
 static lanes lanes_of(long pixels, int columns)
 {
-    lanes l = {.pixels = pixels, .rows = block_rows(pixels, columns)};
+    int count = pixels > 16 * 512 ? 16 : maximum(4, (int)(pixels / 512));
+    long lane = blocks_of(pixels, count), bound = block_rows(1L << 40, columns, BLOCK_BACKWARD);
+    lanes l = {.pixels = pixels, .blocks_each = (int)blocks_of(lane, bound)};
+    l.rows = (int)blocks_of(blocks_of(lane, l.blocks_each), 6) * 6;
     l.blocks = (int)blocks_of(pixels, l.rows);
-    int count = (int)(pixels / 512);
-    count = count > 16 ? 16 : count < 4 ? 4 : count;
-    l.blocks_each = (int)blocks_of(l.blocks, count);
     l.count = (int)blocks_of(l.blocks, l.blocks_each);
     return l;
 }
@@ -107,7 +107,7 @@ static void image_backward(const convolution *c, const workspace *w, const void 
 {
     arena buffer = workspace_thread(w);
     int pixels = c->out_height * c->out_width, inputs = c->height * c->width;
-    int rows = block_rows(1L << 40, c->depth + c->out_padded);
+    int rows = block_rows(1L << 40, c->depth + c->out_padded, BLOCK_FORWARD);
     float *v = arena_take(&buffer, (size_t)inputs * (size_t)c->in_padded * sizeof(float));
     float *windows = arena_take(&buffer, (size_t)rows * (size_t)c->depth * sizeof(float));
     memset(v, 0, (size_t)inputs * (size_t)c->in_padded * sizeof(float));
@@ -123,20 +123,18 @@ static void image_backward(const convolution *c, const workspace *w, const void 
                     sums_of_block(w, dx->kind, image, c->in_padded, inputs));
 }
 
-/* The gradient of x from the kept dy; the number of blocks that have sums. */
-static int input_backward(const convolution *c, const workspace *w, const void *dy, const void *transposed,
-                          const result *dx, int n)
+/* The gradient of x from the kept dy, image by image. */
+static void images_backward(const convolution *c, const workspace *w, const void *dy, const void *transposed,
+                            const result *dx, int n)
 {
-    if (c->winograd) {
-        operand plain = {.kind = OPERAND_PLAIN, .x = dy};
-        term t = {.x = &plain, .packed = transposed};
-        winograd_apply(w, &t, 1, c->height, c->width, c->out_padded, c->in_padded, dx, n);
-        return winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n);
-    }
     int threads = workspace_threads(w, (double)n * c->out_height * c->out_width * c->depth * c->out_padded / 16);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int i = 0; i < n; i++) image_backward(c, w, dy, transposed, dx, i);
-    return n;
+}
+
+static void result_total(const convolution *c, const workspace *w, const result *dx, int blocks)
+{
+    if (dx->kind == RESULT_MASKED || dx->kind == RESULT_JOIN) sums_total(w, dx->kind, blocks, c->in_padded);
 }
 
 static void transposed_pack(const convolution *c, const workspace *w, const float *W, void *packed)
@@ -149,9 +147,31 @@ static void transposed_pack(const convolution *c, const workspace *w, const floa
         w->matrix->pack(c->out_padded, c->depth, dense, 1, c->out_padded, packed);
 }
 
+/* The shared buffer holds dense weights, planes, packed planes, transformed tiles; the first two serve for the
+   gradients once the weights are packed. */
+static void winograd_backward(const convolution *c, const workspace *w, const operand *x, const operand *dy,
+                              void *room, const float *W, float *dW, const result *dx, int n)
+{
+    char *packed = w->shared + packed_offset(c), *buffer = packed + packed_transposed_size(c, w);
+    float *dense = (float *)w->shared, *planes = dense + weights_dense_size(c);
+    if (dx) transposed_pack(c, w, W, packed);
+    winograd_weights_backward(w, x, dy, dx ? room : NULL, c->height, c->width, c->in_padded, c->out_padded, n,
+                              dense, planes, buffer);
+    weights_reduce(c, dense, dW);
+    if (!dx) return;
+    operand plain = {.kind = OPERAND_PLAIN, .x = room};
+    term t = {.x = &plain, .packed = packed};
+    winograd_apply(w, &t, 1, c->height, c->width, c->out_padded, c->in_padded, dx, n);
+    result_total(c, w, dx, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n));
+}
+
 void convolution_backward(const convolution *c, const workspace *w, const operand *x, const operand *dy,
                           void *room, const float *W, float *dW, const result *dx, int n)
 {
+    if (c->winograd) {
+        winograd_backward(c, w, x, dy, room, W, dW, dx, n);
+        return;
+    }
     lanes l = lanes_of((long)n * c->out_height * c->out_width, c->depth + c->out_padded);
     pass p = {.c = c, .w = w, .x = x, .dy = dy};
     char *packed = w->shared + packed_offset(c);
@@ -163,7 +183,10 @@ void convolution_backward(const convolution *c, const workspace *w, const operan
     if (dx && !c->direct) p.room = room;
     lanes_backward(&p, &l, dW);
     if (!dx) return;
-    int blocks = c->direct ? l.blocks : input_backward(c, w, room, packed, dx, n);
-    if (dx->kind == RESULT_MASKED || dx->kind == RESULT_JOIN)
-        sums_total(w, dx->kind, blocks, c->in_padded);
+    int blocks = l.blocks;
+    if (!c->direct) {
+        images_backward(c, w, room, packed, dx, n);
+        blocks = n;
+    }
+    result_total(c, w, dx, blocks);
 }

@@ -31,8 +31,13 @@ static inline long stride_of(const workspace *w, int columns)
     return columns + (w->block->size == 2 ? 32 : 16);
 }
 
+/* Floats of operand and result in a block. Forward: the second-level cache. Backward more, since each block goes
+   over the gradient of all weights. */
+#define BLOCK_FORWARD (1L << 18)
+#define BLOCK_BACKWARD (1L << 20)
+
 /* Rows of one block, when a row takes `columns` floats and there are `rows` of them. */
-int block_rows(long rows, int columns);
+int block_rows(long rows, int columns, long floats);
 
 /* Gathers the windows of output pixels first..first+n-1 into a (n, depth; row stride ld). */
 void windows_gather(const convolution *c, const workspace *w, const operand *x, long first, int n,
@@ -58,6 +63,13 @@ void winograd_pack(const workspace *w, const float *dense, int in, int out, bool
 /* Sums the terms: (n, height, width, in) to (n, height, width, out), both padded. */
 void winograd_apply(const workspace *w, const term *terms, int count, int height, int width, int in,
                     int out, const result *y, int n);
+/* dense (9 places, in, out) = the gradient of dense weights; dy is kept in `room` (as operand dy; may be its
+   x). dU: room for 16 planes of in * out floats; `buffer`: winograd_gradient_size bytes, 64-byte aligned. */
+void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room, int height,
+                               int width, int in, int out, int n, float *dense, float *dU, void *buffer);
+size_t winograd_gradient_size(const workspace *w, int height, int width, int in, int out);
+/* Bytes of scratch a thread needs for it. */
+size_t winograd_gradient_scratch(const workspace *w, int height, int width, int in, int out);
 size_t winograd_thread_size(int height, int width, int in, int out);
 int winograd_blocks(int height, int width, int in, int out, int n);
 

@@ -5,7 +5,7 @@
 
 #define NN_ROWS 6
 #define NN_VECTORS 4
-#define TN_ROWS 8
+#define TN_ROWS 12
 #define TN_VECTORS 2
 #define KERNEL(name) avx512bf16_bf16_##name
 #define BF16 1

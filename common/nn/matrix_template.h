@@ -213,6 +213,7 @@ INLINE void KERNEL(tn_columns)(const int vectors, int K, int n, const unit *X, l
     int k = 0;
     for (; k + TN_ROWS <= K; k += TN_ROWS)
         KERNEL(tn_tile)(TN_ROWS, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
+    for (; k + 4 <= K; k += 4) KERNEL(tn_tile)(4, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
     for (; k < K; k++) KERNEL(tn_tile)(1, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
 }
 

@@ -103,3 +103,79 @@ static void KERNEL(winograd_weights)(float *U, long plane, const float *w, long 
         }
     }
 }
+
+/* A y along one dimension: 2 in, 4 out. */
+INLINE void KERNEL(winograd_spread)(vf y0, vf y1, vf out[4])
+{
+    out[0] = y0;
+    out[1] = y0 + y1;
+    out[2] = y0 - y1;
+    out[3] = -y1;
+}
+
+/* One output's gradient, zero outside of the image; kept in `room`. */
+INLINE vf KERNEL(gradient_at)(const operand_kind kind, const operand *o, REAL *room, long first, int height,
+                              int width, int C, int c, int h, int w)
+{
+    if (h >= height || w >= width) return vf_zero();
+    long i = (first + (long)h * width + w) * C + c;
+    vf v = KERNEL(operand_vector)(kind, o, i, c);
+    if (room) STORE(room + i, v);
+    return v;
+}
+
+INLINE void KERNEL(winograd_gradient_kind)(const operand_kind kind, REAL *E, long plane, long ld,
+                                           const operand *o, REAL *room, long first, int height, int width,
+                                           int C, int tile_row)
+{
+    int h = 2 * tile_row, tiles = (width + 1) / 2;
+    for (int t = 0; t < tiles; t++)
+        for (int c = 0; c < C; c += LANES) {
+            vf left[4], right[4], row[4];
+            vf y00 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h, 2 * t);
+            vf y01 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h, 2 * t + 1);
+            vf y10 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h + 1, 2 * t);
+            vf y11 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h + 1, 2 * t + 1);
+            KERNEL(winograd_spread)(y00, y10, left);
+            KERNEL(winograd_spread)(y01, y11, right);
+            REAL *e = E + t * ld + c;
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                KERNEL(winograd_spread)(left[i], right[i], row);
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) STORE(e + (4 * i + j) * plane, row[j]);
+            }
+        }
+}
+
+static void KERNEL(winograd_gradient)(void *E, long plane, long ld, const operand *dy, void *room, long first,
+                                      int height, int width, int C, int tile_row)
+{
+    FOR_KIND(dy, KERNEL(winograd_gradient_kind)(KIND, E, plane, ld, dy, room, first, height, width, C, tile_row))
+}
+
+/* G^T u along one dimension: 4 in, 3 out. */
+INLINE void KERNEL(winograd_collapse)(const vf u[4], vf g[3])
+{
+    vf half = vf_all(0.5f), sum = half * (u[1] + u[2]);
+    g[0] = u[0] + sum;
+    g[1] = half * (u[1] - u[2]);
+    g[2] = sum + u[3];
+}
+
+static void KERNEL(winograd_weights_gradient)(float *dw, long place, const float *dU, long plane, long n)
+{
+    for (long c = 0; c < n; c += LANES) {
+        vf h[4][3];
+        for (int i = 0; i < 4; i++) {
+            vf u[4];
+            for (int j = 0; j < 4; j++) u[j] = vf_load(dU + (4 * i + j) * plane + c);
+            KERNEL(winograd_collapse)(u, h[i]);
+        }
+        for (int j = 0; j < 3; j++) {
+            vf u[4] = {h[0][j], h[1][j], h[2][j], h[3][j]}, g[3];
+            KERNEL(winograd_collapse)(u, g);
+            for (int i = 0; i < 3; i++) vf_store(dw + (3 * i + j) * place + c, g[i]);
+        }
+    }
+}
