@@ -234,19 +234,31 @@ void model_report_print(const model_report *r, FILE *out)
     list_print("unused", r->unused, r->unused_count, out);
 }
 
+static const char token_name[] = "model.token_embedding.weight";
+
+/* Rows of the token embedding mean nothing under another vocabulary. */
+static bool vocabulary_differs(const model *m, const tensor_file *f)
+{
+    const char *text = tensor_file_metadata(f, "vocabulary");
+    return text && m->words && strcmp(text, tokenizer_text(m->words)) != 0;
+}
+
 /* Copies every parameter that the file has in the right shape. */
 static bool values_take(model *m, const weight_list *l, model_report *r, error *e)
 {
+    bool other_words = vocabulary_differs(m, l->file);
     for (size_t i = 0; i < m->table->count; i++) {
         const parameter *p = &m->table->item[i];
         const tensor *t = weight_list_find(l, p->name);
-        bool use = t && weight_fits(t, p);
+        bool use = t && weight_fits(t, p) && !(other_words && strcmp(p->name, token_name) == 0);
         if (use && !weight_copy(l->file, t, p, m->values, e)) return false;
         bool noted = use ? report_add(&r->found, &r->found_count, p->name, NULL, e)
                          : report_add(&r->missing, &r->missing_count, p->name, NULL, e);
         if (!noted) return false;
     }
-    return true;
+    const tensor *tracked = weight_list_find(l, "model.visual.bn1.num_batches_tracked");
+    return !tracked || tracked->count != 1 ||
+           tensor_read_integers(l->file, tracked, &m->batches_tracked, e);
 }
 
 static bool batches_tracked_is(const char *name)
@@ -265,6 +277,8 @@ static const char *unused_reason(const model *m, const weight_list *l, size_t i,
     if (weight_list_repeats(l, i)) return "several tensors have this name";
     const parameter *p = parameter_table_find(m->table, w->name);
     if (!p) return batches_tracked_is(w->name) ? NULL : "this model has no such parameter";
+    if (strcmp(p->name, token_name) == 0 && vocabulary_differs(m, l->file))
+        return "belongs to another vocabulary";
     if (weight_fits(w->tensor, p)) return NULL;
     int64_t shape[4] = {0};
     for (int d = 0; d < p->rank; d++) shape[d] = (int64_t)p->shape[d];
