@@ -1,0 +1,201 @@
+# face-locate: annotations of every format reach their photos.
+
+setup() {
+  load helper
+  bats_require_minimum_version 1.5.0
+  cd "$BATS_TEST_TMPDIR"
+  make_faces="$BLADES_ROOT/tests/faces_make"
+}
+
+photos() { # two drawn photos of 128 x 128, stored upright, and their stream
+  face-synth -q -n 2 --size 128 --generator upsampler -o drawn
+  exif-extract -q drawn/*.jpg -o photos.msgpack
+}
+
+faces() { # ARGUMENTS: box, scheme and the nose point of each face
+  face-locate -q "$@" photos.msgpack | stream-dump | python3 -c '
+import json, sys
+for line in sys.stdin:
+    record = json.loads(line)
+    for face in record.get("faces", ()):
+        marks = face.get("landmarks", [])
+        at = {136: 30, 14: 0, 10: 2}.get(len(marks))
+        nose = [round(v) for v in marks[2 * at:2 * at + 2]] if at is not None else None
+        print(record["id"], face.get("scheme"), nose, [round(v) for v in face["box"]])'
+}
+
+@test "gives the same faces from every format" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  faces -a f/lines.json >wanted
+  [ "$(wc -l <wanted)" = 2 ]
+  for file in coco.json dlib.xml; do
+    faces -a "f/$file" >got
+    diff wanted got
+  done
+  faces -a f/pts -a f/bbox.txt >got
+  diff wanted got
+  faces -a f/npy -a f/bbox.txt >got
+  diff wanted got
+  faces -a f/fdf.json | sed 's/ 7 / 68 /' >got
+  diff wanted got
+  faces -a f/bbox.txt -a f/landmarks.txt | sed 's/ 5 / 68 /' >got
+  diff wanted got
+}
+
+@test "more landmarks replace fewer, and other files add what is missing" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  faces -a f/landmarks.txt -a f/pts -a f/fdf.json >got
+  [ "$(grep -c ' 68 ' got)" = 2 ]
+  faces -a f/lines.json >wanted
+  diff wanted got
+}
+
+@test "a missing box comes from the landmarks" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  faces -a f/pts >got
+  python3 - <<'END'
+import json
+marks = json.loads(open("drawn/annotations.jsonl").readline())["faces"][0]["landmarks"]
+box = json.loads(open("got").readline().split("] ")[1])
+want = [min(marks[::2]), min(marks[1::2]), max(marks[::2]), max(marks[1::2])]
+assert all(abs(a - b) <= 1 for a, b in zip(box, want)), (box, want)
+END
+}
+
+@test "landmarks of resized photos are brought back" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  faces -a f/npy -a f/bbox.txt --resized-to 256 >got
+  python3 - <<'END'
+import json
+marks = json.loads(open("drawn/annotations.jsonl").readline())["faces"][0]["landmarks"]
+nose = json.loads("[" + open("got").readline().split("[")[1].split("]")[0] + "]")
+assert abs(nose[0] - marks[60] / 2) <= 1 and abs(nose[1] - marks[61] / 2) <= 1
+END
+}
+
+@test "None in an npy is no face; other pickles are refused and not executed" {
+  photos
+  mkdir n
+  "$make_faces" none_npy n/000000.npy
+  run --separate-stderr face-locate -a n photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"1 entries, 0 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  stream-dump out.msgpack | grep -q '"faces":\[\]'
+  "$make_faces" evil_npy n/000001.npy
+  run face-locate -a n photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"n/000001.npy: holds pickled Python objects"* ]]
+  [ ! -e evil ]
+}
+
+@test "counts what found no partner on both sides, and names it with -v" {
+  photos
+  printf '%s\n' '{"path":"drawn/000000.jpg","faces":[{"box":[1,2,30,40]}]}' '{"path":"x/9.jpg","faces":[]}' >a.json
+  run --separate-stderr face-locate -v -a a.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"2 photos, 1 faces, 1 photos without annotation"* ]]
+  [[ "$stderr" == *"a.json: 2 entries, 1 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"no photo for x/9.jpg"* && "$stderr" == *"nothing for drawn/000001.jpg"* ]]
+  [ "$(face-locate -q -a a.json --missing drop photos.msgpack | stream-dump --count)" = "1 records, 0 errors" ]
+  run face-locate -q -a a.json --missing error photos.msgpack -o out.msgpack
+  assert_status 65
+  [ "$(stream-dump --count out.msgpack)" = "1 records, 1 errors" ]
+}
+
+@test "an ambiguous name gets nothing and is counted" {
+  photos
+  printf '%s\n' '{"path":"a/000000.jpg","faces":[{"box":[1,2,30,40]}]}' '{"path":"b/000000.jpg","faces":[]}' >a.json
+  run --separate-stderr face-locate -a a.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"2 without a photo; 0 photos with an entry, 1 without, 1 ambiguous"* ]]
+}
+
+@test "other keys reach the record, unless it has them or --set gives them" {
+  photos
+  echo '{"path":"000000.jpg","label":"generated","source":"x","score":[1,{"a":null}],"width":5,"faces":[{"box":[1,2,30,40],"pose":-3}]}' >a.json
+  face-locate -q -a a.json --set source=y photos.msgpack | stream-dump >got
+  python3 - <<'END'
+import json
+record = [json.loads(line) for line in open("got")][1]
+assert record["label"] == "generated" and record["source"] == "y" and record["score"] == [1, {"a": None}], record
+assert record["width"] == 128 and record["faces"] == [{"box": [1, 2, 30, 40], "pose": -3}], record
+END
+}
+
+@test "upright coordinates, said by the option or the entry, become those of the stored image" {
+  mkdir t
+  "$make_faces" turned t
+  exif-extract -q t/*.png -o photos.msgpack
+  faces -a t/turned.json >wanted
+  faces -a t/upright.json --upright >got
+  diff wanted got
+  sed 's/"path"/"upright": true, "path"/' t/upright.json >said.json
+  faces -a said.json >got
+  diff wanted got
+  sed 's/"path"/"upright": false, "path"/' t/turned.json >said.json
+  faces -a said.json --upright >got
+  diff wanted got
+}
+
+@test "--whole makes a photo without faces one face" {
+  photos
+  face-locate -q --whole photos.msgpack | stream-dump >got
+  [ "$(grep -c '"faces":\[{"box":\[0.0,0.0,128.0,128.0\]}\]' got)" = 2 ]
+}
+
+@test "wrong annotation files are named, with the place" {
+  photos
+  check() { # TEXT FILE-CONTENT
+    printf '%b' "$2" >bad
+    run face-locate -q -a bad photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"bad"*"$1"* ]] || { echo "$output"; return 1; }
+    [ ! -e out.msgpack ]
+  }
+  check "line 2" '{"path":"a","faces":[]}\n{"path":\n'
+  check "line 1: a face has 3 landmarks" '{"path":"a","faces":[{"box":[1,2,3,4],"landmarks":[1,2,3,4,5,6]}]}\n'
+  check "line 1: box is no array" '{"path":"a","faces":[{"box":[1,2,3,4,5]}]}\n'
+  check "no path" '{"faces":[]}\n'
+  check "line 1" '<dataset><image file="a"><box left="1"'
+  check "lacks the number 'top'" '<dataset><image file="a"><box left="1"/></image></dataset>'
+  check "no points" 'version: 1\nn_points: 68\n'
+  check "line 3" '1\nheader\na.jpg 1 2\n'
+  check "is empty" ''
+  check "byte" '{"1":{"bounding_box":[0,0,1,1]},"2":'
+  check "cut short" '\x93NUMPY\x01\0\xff\x0f{}'
+  check "images and annotations" '{"images":[]}'
+  run face-locate -a none.json photos.msgpack -o out.msgpack
+  assert_status 66
+  run face-locate photos.msgpack -o out.msgpack
+  assert_status 64
+}
+
+@test "every prefix of an annotation file is read or refused, never a crash" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  for file in coco.json fdf.json dlib.xml bbox.txt pts/sub/000000.pts npy/000000.npy; do
+    size=$(stat -c %s "f/$file")
+    for step in 1 2 3 5 7 11 13; do
+      head -c $((size * step / 17)) "f/$file" >cut
+      run face-locate -q -a cut photos.msgpack -o out.msgpack
+      [ "$status" = 0 ] || [ "$status" = 65 ]
+    done
+  done
+}
+
+@test "the real annotations fit the real photographs" {
+  need_data train/annotations.jsonl
+  exif-extract -q "$BLADES_DATA"/train/cameras/000*.jpg -o photos.msgpack
+  run --separate-stderr face-locate -a "$BLADES_DATA/train/annotations.jsonl" photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *" 0 photos without annotation"* ]]
+}

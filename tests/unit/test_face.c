@@ -1,0 +1,217 @@
+/* Crops, regions, masks, warps, draws, and finding annotations. */
+#include "unit.h"
+
+#include "face/annotation_internal.h"
+#include "face/crop.h"
+#include "face/variant.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void test_crop_place(void **state)
+{
+    crop c;
+    error e = {0};
+    /* floor(1.3 * 70) = 91; floor(150.5) - 45 = 105 */
+    assert_true(crop_place((double[]){116, 120, 185, 190}, 1.3, 400, 400, &c, &e));
+    assert_int_equal(c.left, 105);
+    assert_int_equal(c.right, 196);
+    assert_int_equal(c.top, 110);
+    assert_true(crop_place((double[]){-20, 350, 80, 450}, 1.3, 400, 420, &c, &e));
+    assert_int_equal(c.left, 0);
+    assert_int_equal(c.right, 95);
+    assert_int_equal(c.bottom, 420);
+    static const double bad[][4] = {
+        {5, 5, 5, 9}, {400, 5, 420, 9}, {-9, 5, 0, 9}, {5, 5, NAN, 9}, {9, 5, 5, 9}};
+    for (int i = 0; i < 5; i++) {
+        error own = {0};
+        assert_false(crop_place(bad[i], 1.3, 400, 400, &c, &own));
+        assert_int_equal(own.status, STATUS_DATA);
+    }
+}
+
+static void landmarks68(double *l)
+{
+    for (int i = 0; i < 136; i++) l[i] = 110;
+    static const int key[7][3] = {{36, 60, 80},   {39, 90, 82},  {42, 130, 82}, {45, 160, 80},
+                                  {33, 111, 130}, {48, 85, 160}, {54, 136, 163}};
+    for (int i = 0; i < 7; i++) {
+        l[2 * key[i][0]] = key[i][1] + 0.9;
+        l[2 * key[i][0] + 1] = key[i][2] + 0.9;
+    }
+}
+
+static void check_region(const region *r, const int wanted[4])
+{
+    assert_true(r->known);
+    assert_int_equal(r->box.left, wanted[0]);
+    assert_int_equal(r->box.top, wanted[1]);
+    assert_int_equal(r->box.right, wanted[2]);
+    assert_int_equal(r->box.bottom, wanted[3]);
+}
+
+static void test_regions(void **state)
+{
+    double l[136];
+    region r[REGION_COUNT];
+    landmarks68(l);
+    face_regions(l, 68, 224, r);
+    /* |(51, 3)| / 3 = 17.03; |(30, 2)| / 4 = 7.5, twice 7; |(70, 0)| / 4 = 17.5 */
+    check_region(&r[REGION_MOUTH], (int[]){85 - 18, 160 - 18, 137 + 18, 164 + 18});
+    check_region(&r[REGION_EYE], (int[]){130 - 15, 80 - 15, 161 + 15, 83 + 15});
+    check_region(&r[REGION_NOSE], (int[]){110 - 18, 81 - 18, 112 + 18, 131 + 18});
+    l[2 * 48] = -1;
+    face_regions(l, 68, 224, r);
+    assert_false(r[REGION_MOUTH].known);
+    assert_true(r[REGION_EYE].known);
+    l[0] = NAN;
+    face_regions(l, 68, 224, r);
+    assert_false(r[REGION_EYE].known);
+    double five[10] = {75, 81, 145, 81, 110, 120, 85, 160, 136, 163};
+    double seven[14] = {110, 120, 145, 81, 75, 81, 0, 0, 0, 0, 0, 0, 0, 0};
+    region s[REGION_COUNT];
+    face_regions(five, 5, 224, r);
+    face_regions(seven, 7, 224, s);
+    assert_true(r[REGION_MOUTH].known && !s[REGION_MOUTH].known);
+    assert_memory_equal(r[REGION_EYE].line, s[REGION_EYE].line, sizeof r->line);
+    /* 145 -+ 0.195 * 70 */
+    assert_int_equal(r[REGION_EYE].line[0], 131);
+    assert_int_equal(r[REGION_EYE].line[2], 158);
+    assert_int_equal(s[REGION_NOSE].line[3], (int)(81 + 1.24 * 39));
+    double box[4];
+    assert_true(landmark_box(five, 5, box));
+    assert_true(fabs(box[2] - box[0] - 161) < 1e-9 && fabs(box[1] - (81 + 49 - 80.5)) < 1e-9);
+}
+
+static void test_mask_and_flip(void **state)
+{
+    enum { S = 224 };
+    static float mask[S * S];
+    rectangle r = {60, 130, 160, 180};
+    mask_constants k = mask_constants_for(REGION_MOUTH, S);
+    error e = {0};
+    assert_true(soft_mask(r, S, &k, mask, &e));
+    float most = 0;
+    for (int i = 0; i < S * S; i++) {
+        assert_true(mask[i] >= 0 && mask[i] <= 1);
+        most = fmaxf(most, mask[i]);
+        /* symmetric about the rectangle's centre */
+        int x = i % S, y = i / S, mx = 219 - x, my = 309 - y;
+        if (mx >= 0 && my < S && y > 100) assert_true(fabsf(mask[my * S + mx] - mask[i]) < 1e-5);
+    }
+    assert_true(most == 1 && mask[155 * S + 110] > 0.99f && mask[155 * S + 62] < 0.5f);
+    /* Too small for the blur and the erosion: still a mask. */
+    assert_true(soft_mask((rectangle){100, 100, 103, 103}, S, &k, mask, &e));
+    image from = {0}, out = {0};
+    assert_true(image_allocate(&from, S, S, &e));
+    for (int i = 0; i < 3 * S * S; i++) from.pixels[i] = (uint8_t)(i % 251);
+    for (int i = 0; i < S * S; i++) mask[i] = 1;
+    rectangle patch = {10, 20, 31, 50};
+    for (int how = 0; how < 3; how++) {
+        assert_true(face_flip(&from, patch, (flip)how, mask, 1, &out, &e));
+        int x = how == FLIP_VERTICAL ? 12 : 28, y = how == FLIP_HORIZONTAL ? 23 : 46;
+        assert_memory_equal(out.pixels + 3 * (23 * S + 12), from.pixels + 3 * (y * S + x), 3);
+        assert_memory_equal(out.pixels, from.pixels, 3 * (20 * S + 10));
+    }
+    image_free(&from);
+    image_free(&out);
+}
+
+static void test_warps(void **state)
+{
+    error e = {0};
+    image from = {0}, out = {0};
+    assert_true(image_allocate(&from, 224, 224, &e));
+    for (int i = 0; i < 3 * 224 * 224; i++) from.pixels[i] = (uint8_t)(1 + i % 250);
+    for (int k = 0; k < 50; k++) {
+        random_state r = random_keyed(3, "warp", (uint64_t)k);
+        warp_grid g = warp_grid_draw(&r, 224, 224);
+        assert_true(g.rows >= 2 && g.rows <= 4 && g.columns >= 2 && g.columns <= 4);
+        assert_true(g.spread >= 0.04 && g.spread < 0.05);
+        assert_int_equal(strlen(g.diagonals), (g.rows - 1) * (g.columns - 1));
+        assert_true(face_warp_grid(&from, &g, &out, &e));
+        /* All targets are inside: nothing is black. */
+        for (int i = 0; i < 3 * 224 * 224; i++) assert_true(out.pixels[i] > 0);
+        memcpy(g.to, g.from, sizeof g.to);
+        assert_true(face_warp_grid(&from, &g, &out, &e));
+        assert_memory_equal(out.pixels, from.pixels, 3 * 224 * 224);
+    }
+    warp_affine a = {.matrix = {1, 0, 5, 0, 1, -3}};
+    assert_true(face_warp_affine(&from, &a, &out, &e));
+    assert_memory_equal(out.pixels + 3 * (10 * 224 + 20), from.pixels + 3 * (7 * 224 + 25), 3);
+    assert_int_equal(out.pixels[3 * (1 * 224 + 20)], 0);
+    image_free(&from);
+    image_free(&out);
+}
+
+static void test_draws(void **state)
+{
+    double l[136];
+    region r[REGION_COUNT], none[REGION_COUNT] = {{.known = false}};
+    landmarks68(l);
+    face_regions(l, 68, 224, r);
+    variant_options o = {.seed = 1};
+    int count[MANIPULATION_COUNT] = {0}, bare[MANIPULATION_COUNT] = {0};
+    for (int i = 0; i < 8000; i++) {
+        count[variant_draw(&o, "a#0", i, r)]++;
+        bare[variant_draw(&o, "a#0", i, none)]++;
+    }
+    assert_true(abs(count[PHOTOGRAPHIC] - 4000) < 200 && count[NOSE_FLIP] == 0);
+    assert_true(abs(count[MOUTH_VFLIP] - 1000) < 130 && abs(count[MOUTH_HFLIP] - 1000) < 130);
+    assert_true(abs(count[EYE_HFLIP] - 1000) < 130 && abs(count[WARP] - 1000) < 130);
+    assert_int_equal(bare[WARP], 8000 - bare[PHOTOGRAPHIC]);
+    assert_int_equal(bare[PHOTOGRAPHIC], count[PHOTOGRAPHIC]);
+    int low = 0;
+    for (int i = 0; i < 4000; i++) {
+        variant v = variant_choose(&o, "a#0", MOUTH_VFLIP, i, r, 224);
+        assert_true(v.ratio == 0.75 || v.ratio == 1);
+        low += v.ratio == 0.75;
+        assert_int_equal(v.patch.left, r[REGION_MOUTH].box.left - 5);
+    }
+    assert_true(abs(low - 1000) < 130);
+    assert_int_equal(variant_choose(&o, "a#0", NOSE_FLIP, 0, r, 224).patch.top,
+                     r[REGION_NOSE].box.top - 3);
+}
+
+static void check_match(annotations *a, const char *path, match wanted, size_t entry)
+{
+    annotation *found;
+    assert_int_equal(annotations_find(a, path, &found), wanted);
+    if (wanted == MATCH_ONE) assert_ptr_equal(found, &a->entry[entry]);
+}
+
+static void test_matching(void **state)
+{
+    static const char *const names[] = {"a/1.jpg", "b/1.jpg", "2.jpg", "2.png", "/x/deep/3.jpg",
+                                        "c/4.jpg", "5",       "6.jpg", "6.jpg"};
+    annotations *a = calloc(1, sizeof *a);
+    error e = {0};
+    for (size_t i = 0; i < 9; i++)
+        assert_non_null(annotations_add(a, names[i], strlen(names[i]), &e));
+    a->entry[6].no_suffix = true;
+    assert_true(annotations_sort(a, &e));
+    check_match(a, "photos/a/1.jpg", MATCH_ONE, 0);
+    check_match(a, "./b//1.jpg", MATCH_ONE, 1);
+    check_match(a, "1.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "c/1.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "photos/2.png", MATCH_ONE, 3);
+    check_match(a, "deep/3.jpg", MATCH_ONE, 4);
+    check_match(a, "elsewhere/4.jpg", MATCH_ONE, 5);
+    check_match(a, "other/4.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "images/128/5.png", MATCH_ONE, 6);
+    check_match(a, "6.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "7.jpg", MATCH_NONE, 0);
+    check_match(a, "", MATCH_NONE, 0);
+    annotations_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crop_place),    cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_mask_and_flip), cmocka_unit_test(test_warps),
+        cmocka_unit_test(test_draws),         cmocka_unit_test(test_matching),
+    };
+    return RUN_TESTS(tests);
+}

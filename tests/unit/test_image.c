@@ -1,0 +1,182 @@
+/* Orientations, resampling, filters, and the decoders' limits. */
+#include "unit.h"
+
+#include "image/decode.h"
+#include "image/encode.h"
+#include "image/filter.h"
+#include "image/resample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static image numbered(int width, int height)
+{
+    image i = {0};
+    error e = {0};
+    assert_true(image_allocate(&i, width, height, &e));
+    for (int k = 0; k < 3 * width * height; k++) i.pixels[k] = (uint8_t)(k * 7 + k / 5);
+    return i;
+}
+
+static void test_orientation_of_pixels_and_points(void **state)
+{
+    /* Where the stored upper left pixel of a 3 x 2 image is in the upright one. */
+    static const int corner[9][2] = {{0, 0}, {0, 0}, {2, 0}, {2, 1}, {0, 1},
+                                     {0, 0}, {1, 0}, {1, 2}, {0, 2}};
+    image stored = numbered(3, 2), upright = {0};
+    for (int o = 1; o <= 8; o++) {
+        error e = {0};
+        assert_true(image_orient(&stored, o, &upright, &e));
+        assert_int_equal(upright.width, o >= 5 ? 2 : 3);
+        const uint8_t *found = upright.pixels + 3 * (corner[o][1] * upright.width + corner[o][0]);
+        assert_memory_equal(found, stored.pixels, 3);
+        for (int y = 0; y < 2; y++) {
+            for (int x = 0; x < 3; x++) {
+                double px = x + 0.5, py = y + 0.5;
+                orientation_point(o, 3, 2, &px, &py);
+                const uint8_t *to = upright.pixels + 3 * ((int)py * upright.width + (int)px);
+                assert_memory_equal(to, stored.pixels + 3 * (3 * y + x), 3);
+                orientation_point_back(o, 3, 2, &px, &py);
+                assert_true(px == x + 0.5 && py == y + 0.5);
+            }
+        }
+    }
+    image_free(&stored);
+    image_free(&upright);
+}
+
+static void test_resample_same_size_copies(void **state)
+{
+    image from = numbered(17, 9), to = {0};
+    error e = {0};
+    for (int how = 0; how < 2; how++) {
+        assert_true(
+            image_resample(&from, (double[]){0, 0, 17, 9}, (resampling)how, 17, 9, &to, &e));
+        assert_memory_equal(to.pixels, from.pixels, 3 * 17 * 9);
+    }
+    image_free(&from);
+    image_free(&to);
+}
+
+/* Each output pixel from the definition in the header, in double. */
+static double naive(const image *from, const double r[4], resampling how, int n, int x, int y,
+                    int k)
+{
+    double sum = 0, weights = 0;
+    double sx = (r[2] - r[0]) / n, sy = (r[3] - r[1]) / n;
+    double cx = r[0] + (x + 0.5) * sx, cy = r[1] + (y + 0.5) * sy;
+    double wide = how == RESAMPLE_ANTIALIAS ? fmax(sx, 1) : 1;
+    double high = how == RESAMPLE_ANTIALIAS ? fmax(sy, 1) : 1;
+    for (int j = (int)floor(r[1]); j < ceil(r[3]); j++) {
+        for (int i = (int)floor(r[0]); i < ceil(r[2]); i++) {
+            double w =
+                fmax(0, 1 - fabs(i + 0.5 - cx) / wide) * fmax(0, 1 - fabs(j + 0.5 - cy) / high);
+            sum += w * from->pixels[3 * (j * from->width + i) + k];
+            weights += w;
+        }
+    }
+    return sum / weights;
+}
+
+static void test_resample_against_definition(void **state)
+{
+    static const double rectangles[][4] = {
+        {0, 0, 40, 30}, {3, 5, 38, 21}, {0.5, 2.25, 39.125, 30}, {10, 10, 14, 13}};
+    image from = numbered(40, 30), to = {0};
+    error e = {0};
+    for (int c = 0; c < 8; c++) {
+        const double *r = rectangles[c / 2];
+        resampling how = (resampling)(c % 2);
+        assert_true(image_resample(&from, r, how, 12, 12, &to, &e));
+        for (int i = 0; i < 3 * 12 * 12; i++) {
+            double wanted = naive(&from, r, how, 12, i / 3 % 12, i / 36, i % 3);
+            assert_true(fabs(to.pixels[i] - wanted) <= 0.51);
+        }
+    }
+    assert_false(image_resample(&from, (double[]){0, 0, 41, 30}, RESAMPLE_BILINEAR, 8, 8, &to, &e));
+    assert_int_equal(e.status, STATUS_DATA);
+    image_free(&from);
+    image_free(&to);
+}
+
+static void test_blur_and_erosion(void **state)
+{
+    enum { W = 23, H = 14, N = 9 };
+    float pixels[W * H], blurred[W * H];
+    uint8_t mask[W * H], eroded[W * H];
+    double kernel[N];
+    error e = {0};
+    for (int i = 0; i < W * H; i++) {
+        mask[i] = (i * 37 % 101) > 8 && i / W > 1;
+        blurred[i] = pixels[i] = mask[i];
+    }
+    gaussian_kernel(N, 2, kernel);
+    assert_true(gaussian_blur(blurred, W, H, N, 2, &e));
+    assert_true(ellipse_erode(mask, W, H, 5, eroded, &e));
+    /* OpenCV's 5 x 5 ellipse. */
+    static const int half[5] = {0, 2, 2, 2, 0};
+    for (int y = 0; y < H; y++) {
+        for (int x = 0; x < W; x++) {
+            double sum = 0;
+            for (int j = 0; j < N; j++) {
+                for (int i = 0; i < N; i++) {
+                    int from =
+                        border_reflect(y + j - N / 2, H) * W + border_reflect(x + i - N / 2, W);
+                    sum += kernel[i] * kernel[j] * pixels[from];
+                }
+            }
+            assert_true(fabs(sum - blurred[y * W + x]) < 1e-5);
+            int all = 1;
+            for (int j = -2; j <= 2; j++) {
+                for (int i = -half[j + 2]; i <= half[j + 2]; i++) {
+                    if (y + j < 0 || y + j >= H || x + i < 0 || x + i >= W) continue;
+                    all &= mask[(y + j) * W + x + i];
+                }
+            }
+            assert_int_equal(all, eroded[y * W + x]);
+        }
+    }
+    assert_int_equal(border_reflect(-3, 5), 3);
+    assert_int_equal(border_reflect(6, 5), 2);
+}
+
+static void test_png_round_trip_and_truncation(void **state)
+{
+    image from = numbered(31, 12), to = {0};
+    unsigned char *bytes;
+    size_t size;
+    error e = {0};
+    assert_true(png_encode(&from, &bytes, &size, &e));
+    image_info info;
+    assert_true(image_probe(bytes, size, IMAGE_LIMITS, &info, &e));
+    assert_int_equal(info.width, 31);
+    assert_int_equal(info.orientation, 1);
+    assert_true(image_decode(bytes, size, &info, 1, &to, &e));
+    assert_memory_equal(to.pixels, from.pixels, 3 * 31 * 12);
+    image_free(&to);
+    for (size_t cut = 0; cut < size; cut++) {
+        error own = {0};
+        assert_false(image_probe(bytes, cut, IMAGE_LIMITS, &info, &own) &&
+                     image_decode(bytes, cut, &info, 1, &to, &own));
+        assert_int_equal(own.status, STATUS_DATA);
+        assert_null(to.pixels);
+    }
+    image_limits small = {.pixels = 31 * 12 - 1, .bytes = 1 << 20};
+    assert_false(image_probe(bytes, size, small, &info, &e));
+    assert_non_null(strstr(e.text, "limit"));
+    free(bytes);
+    image_free(&from);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_orientation_of_pixels_and_points),
+        cmocka_unit_test(test_resample_same_size_copies),
+        cmocka_unit_test(test_resample_against_definition),
+        cmocka_unit_test(test_blur_and_erosion),
+        cmocka_unit_test(test_png_round_trip_and_truncation),
+    };
+    return RUN_TESTS(tests);
+}
