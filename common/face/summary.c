@@ -11,7 +11,7 @@ static const char *const side_names[2] = {"train", "val"};
 
 static size_t level_of(const task *t, double value)
 {
-    return value < t->cuts[0] ? 0 : value < t->cuts[1] ? 1 : 2;
+    return value < t->cuts[0] ? 0 : value <= t->cuts[1] ? 1 : 2;
 }
 
 static void count_face(batch_summary *s, size_t number, int side, batch_draw draw)
@@ -84,7 +84,7 @@ static void print_level(const task *t, size_t level, char text[64])
     else if (level == 1)
         snprintf(text, 64, "%s (%.4g to %.4g)", t->classes[1], t->cuts[0], t->cuts[1]);
     else
-        snprintf(text, 64, "%s (from %.4g)", t->classes[2], t->cuts[1]);
+        snprintf(text, 64, "%s (above %.4g)", t->classes[2], t->cuts[1]);
 }
 
 static void print_counts(const task_summary *sum, const char *name, const size_t count[2], FILE *to)

@@ -22,15 +22,12 @@ typedef struct task {
     char *tag;      /* of `exif`, else of the record; NULL: labels come from the manipulation */
     char *template; /* with {} for the class; NULL when the prompts were given one by one */
     size_t class_count;
-    char *
-        *classes; /* ordinal: low, medium, high; coarse: photographic, manipulated; fine: regions */
+    char **classes; /* ordinal: low, medium, high; fine: regions */
     char **prompts; /* one a class */
-    double cuts[2]; /* ordinal: where low ends and high begins, terciles of the training split; NaN:
-                       unknown */
+    double cuts[2]; /* ordinal: below the first is low, above the second high; NaN: unknown */
     int automatic;  /* classes "auto:N": N, and class_count is 0 until task_resolve; else 0 */
     bool others;    /* "auto:N" gets a last class "others" for the rest */
-    bool shuffle; /* labels are those of another face, drawn at random: a task that cannot be learnt
-                   */
+    bool shuffle;   /* labels of another face drawn at random: a task that cannot be learnt */
     size_t mapping_count;
     task_mapping *mappings;
 } task;
