@@ -1,10 +1,10 @@
 /* Reading streams. */
 #include "stream/reader.h"
 #include "stream/scan.h"
+#include "stream/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,11 @@ struct stream_reader {
     int descriptor;
     unsigned char *bytes; /* bytes[begin..end) are read and not used yet */
     size_t begin, end, capacity;
-    bool at_end; /* of the current input */
-    bool in_segment;
+    bool at_end;  /* of the current input */
     bool counted; /* a segment of the current input was read */
     stream_record *header;
-    char *kind;
-    int64_t records, errors; /* of the segment, as met */
-    int64_t number, segment; /* of the stream */
-    int64_t done, total;     /* bytes */
+    stream_segment segment;
+    int64_t done, total; /* bytes */
 };
 
 /* ---- Bytes --------------------------------------------------------------------------------------
@@ -105,8 +102,7 @@ void stream_record_free(stream_record *record)
 
 static bool data_error(const stream_reader *r, error *e, const char *what)
 {
-    return error_set(e, STATUS_DATA, "%s: record %" PRId64 ": %s", input_name(r), r->number + 1,
-                     what);
+    return stream_segment_error(&r->segment, input_name(r), what, e);
 }
 
 /* Finds the end of the next value: 1, 0 at a clean end of the input, -1 on error. */
@@ -136,14 +132,6 @@ static int find_value(stream_reader *r, size_t *size, error *e)
     }
 }
 
-static bool keys_are_text(const msgpack_object *map)
-{
-    if (map->type != MSGPACK_OBJECT_MAP) return false;
-    for (uint32_t i = 0; i < map->via.map.size; i++)
-        if (map->via.map.ptr[i].key.type != MSGPACK_OBJECT_STR) return false;
-    return true;
-}
-
 /* Takes `size` bytes out of the buffer as a record of its own. */
 static stream_record *take_value(stream_reader *r, size_t size, error *e)
 {
@@ -161,15 +149,13 @@ static stream_record *take_value(stream_reader *r, size_t size, error *e)
     size_t offset = 0;
     msgpack_unpack_return result =
         msgpack_unpack_next(&value->unpacked, (const char *)value->bytes, size, &offset);
-    if (result != MSGPACK_UNPACK_SUCCESS || !keys_are_text(&value->unpacked.data)) {
-        data_error(r, e, "not a msgpack map with text keys");
+    if (result != MSGPACK_UNPACK_SUCCESS) {
+        data_error(r, e, "not msgpack");
         goto fail;
     }
     record->object = value->unpacked.data;
     value->id = object_text_copy(&record->object, "id");
     record->id = value->id ? value->id : "";
-    record->number = r->number + 1;
-    record->segment = r->segment - 1;
     return record;
 fail:
     stream_record_free(record);
@@ -179,30 +165,6 @@ fail:
 /* ---- Segments -----------------------------------------------------------------------------------
  */
 
-static bool check_header(stream_reader *r, const stream_record *header, error *e)
-{
-    int64_t version = 0;
-    if (!object_text_is(&header->object, "type", "header"))
-        return data_error(r, e, "a stream must begin with a header");
-    if (!object_integer(&header->object, "blades", &version) || version != 1)
-        return error_set(e, STATUS_DATA,
-                         "%s: record %" PRId64 ": stream version %" PRId64
-                         " is unknown; this is version 1",
-                         input_name(r), r->number + 1, version);
-    char *kind = object_text_copy(&header->object, "kind");
-    if (!kind) return data_error(r, e, "the header names no kind");
-    bool same = !r->kind || strcmp(kind, r->kind) == 0;
-    if (!same)
-        error_set(e, STATUS_DATA,
-                  "%s: record %" PRId64 ": a '%.40s' stream follows a '%.40s' stream",
-                  input_name(r), r->number + 1, kind, r->kind);
-    if (r->kind)
-        free(kind);
-    else
-        r->kind = kind;
-    return same;
-}
-
 /* Begins the next segment: 1, 0 after the last one, -1 on error. */
 static int begin_segment(stream_reader *r, error *e)
 {
@@ -210,9 +172,7 @@ static int begin_segment(stream_reader *r, error *e)
     int found;
     while ((found = find_value(r, &size, e)) == 0) {
         if (!r->counted) {
-            error_set(e, STATUS_DATA,
-                      "%s: record %" PRId64 ": the input is empty, a header is missing",
-                      input_name(r), r->number + 1);
+            data_error(r, e, "the input is empty, a header is missing");
             return -1;
         }
         close_input(r);
@@ -220,29 +180,16 @@ static int begin_segment(stream_reader *r, error *e)
         if (!open_input(r, e)) return -1;
     }
     if (found < 0) return -1;
+    segment_part part;
     stream_record *header = take_value(r, size, e);
-    if (!header || !check_header(r, header, e)) {
+    if (!header || !stream_segment_take(&r->segment, input_name(r), &header->object, &part, e)) {
         stream_record_free(header);
         return -1;
     }
     stream_record_free(r->header);
     r->header = header;
-    r->in_segment = r->counted = true;
-    r->records = r->errors = 0;
-    r->segment++;
+    r->counted = true;
     return 1;
-}
-
-static bool check_trailer(stream_reader *r, const stream_record *trailer, error *e)
-{
-    int64_t records = -1, errors = -1;
-    object_integer(&trailer->object, "records", &records);
-    object_integer(&trailer->object, "errors", &errors);
-    if (records == r->records && errors == r->errors) return true;
-    return error_set(e, STATUS_DATA,
-                     "%s: record %" PRId64 ": the trailer counts %" PRId64 " records and %" PRId64
-                     " errors, but %" PRId64 " and %" PRId64 " came",
-                     input_name(r), r->number + 1, records, errors, r->records, r->errors);
 }
 
 /* The next record of the open segment: 1, 0 at its trailer, -1 on error. */
@@ -252,38 +199,23 @@ static int read_record(stream_reader *r, stream_record **out, error *e)
     int found = find_value(r, &size, e);
     if (found == 0) data_error(r, e, "the input ends before the trailer (truncated?)");
     if (found <= 0) return -1;
+    segment_part part;
     stream_record *record = take_value(r, size, e);
     if (!record) return -1;
-    record->is_error = object_text_is(&record->object, "type", "error");
-    if (record->is_error || object_text_is(&record->object, "type", r->kind)) {
-        r->number++;
-        record->is_error ? r->errors++ : r->records++;
-        *out = record;
-        return 1;
+    bool good = stream_segment_take(&r->segment, input_name(r), &record->object, &part, e);
+    if (!good || part == PART_TRAILER) {
+        stream_record_free(record);
+        return good ? 0 : -1;
     }
-    bool trailer = object_text_is(&record->object, "type", "trailer");
-    bool good = trailer ? check_trailer(r, record, e)
-                        : data_error(r, e, "a record of another type than the stream's kind");
-    stream_record_free(record);
-    r->in_segment = false;
-    return good ? 0 : -1;
+    record->is_error = part == PART_ERROR;
+    record->number = r->segment.number;
+    record->segment = r->segment.count - 1;
+    *out = record;
+    return 1;
 }
 
 /* ---- Public -------------------------------------------------------------------------------------
  */
-
-static bool kind_is_usable(const stream_reader *r, const char *const *kinds, error *e)
-{
-    char wanted[200] = "";
-    for (int i = 0; kinds && kinds[i]; i++) {
-        if (strcmp(kinds[i], r->kind) == 0) return true;
-        size_t used = strlen(wanted);
-        snprintf(wanted + used, sizeof wanted - used, "%s'%s'", i ? " or " : "", kinds[i]);
-    }
-    if (!kinds) return true;
-    return error_set(e, STATUS_DATA, "%s: record 1: a '%.40s' stream, but %s is needed",
-                     input_name(r), r->kind, wanted);
-}
 
 static void find_total(stream_reader *r)
 {
@@ -306,7 +238,9 @@ stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *
     r->inputs = inputs;
     r->descriptor = -1;
     find_total(r);
-    if (open_input(r, e) && begin_segment(r, e) > 0 && kind_is_usable(r, kinds, e)) return r;
+    if (open_input(r, e) && begin_segment(r, e) > 0 &&
+        stream_segment_usable(&r->segment, input_name(r), kinds, e))
+        return r;
     stream_reader_close(r);
     return NULL;
 }
@@ -318,13 +252,13 @@ const msgpack_object *stream_reader_header(const stream_reader *r)
 
 const char *stream_reader_kind(const stream_reader *r)
 {
-    return r->kind;
+    return r->segment.kind;
 }
 
 int stream_reader_next(stream_reader *r, stream_record **out, error *e)
 {
     for (;;) {
-        if (!r->in_segment) {
+        if (!r->segment.open) {
             if (r->input == r->inputs->count) return 0;
             int begun = begin_segment(r, e);
             if (begun <= 0) return begun;
@@ -345,7 +279,7 @@ void stream_reader_close(stream_reader *r)
     if (!r) return;
     close_input(r);
     stream_record_free(r->header);
-    free(r->kind);
+    stream_segment_free(&r->segment);
     free(r->bytes);
     free(r);
 }
