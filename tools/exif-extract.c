@@ -30,6 +30,7 @@ static const cli_tool tool = {
 typedef struct extraction {
     cli *c;
     metadata_table *metadata;
+    size_t *match;   /* of each file: its object in the metadata */
     bool from_files; /* else the records come from the metadata alone */
     size_t count, next;
     exif_photo *photos; /* two a worker: the file's, the metadata's */
@@ -102,14 +103,12 @@ static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
 {
     const char *path = x->c->inputs.item[item->first + i];
     error problem = {0};
-    size_t index;
     if (!exif_photo_read(&p[0], path, &problem)) {
         put_problem(x, item, i, path, &problem);
         return;
     }
-    metadata_object *o = NULL;
-    if (x->metadata && metadata_find(x->metadata, path, &index))
-        o = metadata_get(x->metadata, index);
+    size_t index = x->match ? x->match[item->first + i] : METADATA_NONE;
+    metadata_object *o = index == METADATA_NONE ? NULL : metadata_get(x->metadata, index);
     if (o) {
         metadata_photo(o, &p[1]);
         exif_photo_complete(&p[0], &p[1]);
@@ -181,12 +180,20 @@ static void report(const extraction *x, error *e)
                   (long long)x->missing, x->count);
 }
 
+static bool join(extraction *x, error *e)
+{
+    if (!x->metadata || !x->from_files) return true;
+    x->match = memory_allocate(x->count, sizeof *x->match, e);
+    return x->match && metadata_join(x->metadata, x->c->inputs.item, x->count, x->match, e);
+}
+
 static void run(cli *c, error *e)
 {
     extraction x = {.c = c, .from_files = c->inputs_given || !options.metadata};
     if (options.metadata && !(x.metadata = metadata_open(options.metadata, e))) return;
     x.count = x.from_files ? c->inputs.count : metadata_count(x.metadata);
-    if (extract(&x, e)) report(&x, e);
+    if (join(&x, e) && extract(&x, e)) report(&x, e);
+    free(x.match);
     metadata_close(x.metadata);
 }
 

@@ -184,7 +184,8 @@ static const struct model_row {
 static const char *find_spelling(const char *spelling)
 {
     for (size_t i = 0; i < sizeof make_table / sizeof *make_table; i++)
-        if (!strcmp(make_table[i].spelling, spelling)) return make_table[i].brand;
+        if (make_table[i].spelling[0] == spelling[0] && !strcmp(make_table[i].spelling, spelling))
+            return make_table[i].brand;
     return NULL;
 }
 

@@ -225,11 +225,34 @@ static bool find_at_level(const metadata_table *m, const char *path, int level, 
     return true;
 }
 
-bool metadata_find(const metadata_table *m, const char *path, size_t *index)
+/* The photos without an object look for one at a level; `claims` counts how many ask for an object.
+ */
+static void join_level(const metadata_table *m, int level, const char *const *paths, size_t count,
+                       size_t *match, unsigned char *taken, unsigned char *claims)
 {
-    for (int level = 0; level < LEVELS && m->name_count; level++)
-        if (find_at_level(m, path, level, index)) return true;
-    return false;
+    size_t object;
+    memset(claims, 0, m->count);
+    for (size_t i = 0; i < count; i++)
+        if (match[i] == METADATA_NONE && find_at_level(m, paths[i], level, &object))
+            claims[object] += claims[object] < 2;
+    for (size_t i = 0; i < count; i++) {
+        if (match[i] != METADATA_NONE || !find_at_level(m, paths[i], level, &object)) continue;
+        if (!taken[object] && (claims[object] == 1 || level == LEVEL_PATH)) match[i] = object;
+    }
+    for (size_t i = 0; i < m->count; i++) taken[i] |= claims[i] > 0;
+}
+
+bool metadata_join(const metadata_table *m, const char *const *paths, size_t count, size_t *match,
+                   error *e)
+{
+    for (size_t i = 0; i < count; i++) match[i] = METADATA_NONE;
+    if (m->name_count == 0) return true;
+    unsigned char *taken = memory_zeroed(2 * m->count, 1, e);
+    if (!taken) return false;
+    for (int level = 0; level < LEVELS; level++)
+        join_level(m, level, paths, count, match, taken, taken + m->count);
+    free(taken);
+    return true;
 }
 
 /* ---- The table --------------------------------------------------------------------------------

@@ -22,10 +22,12 @@ void metadata_close(metadata_table *m); /* NULL is fine */
 
 size_t metadata_count(const metadata_table *m);
 
-/* The object for a photo: by its path, else by its file name, else by its file name without
-   extension. A name that several objects have in common does not count. False when there is none.
- */
-bool metadata_find(const metadata_table *m, const char *path, size_t *index);
+/* Joins photos and objects: by path, then by file name, then by file name without extension. An
+   object that has its photo by path has no other; names that several photos or several objects have
+   in common join nothing. match[i] is the index of the object of photo i, or METADATA_NONE. */
+#define METADATA_NONE SIZE_MAX
+bool metadata_join(const metadata_table *m, const char *const *paths, size_t count, size_t *match,
+                   error *e);
 
 /* One object, parsed again from the text; safe to call from several threads. */
 typedef struct metadata_object metadata_object;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,17 +118,35 @@ void exif_photo_complete(exif_photo *p, const exif_photo *from)
     photo_tags_complete(&p->tags, &from->tags);
 }
 
+/* Decimal digits of a number, written to end at `end`; returns where they begin. */
+static char *write_integer(char *end, int64_t value)
+{
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        *--end = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (value < 0) *--end = '-';
+    return end;
+}
+
+static void put_rational(stream_chunk *k, const char *key, int64_t numerator, int64_t denominator)
+{
+    char text[48], *end = text + sizeof text;
+    char *slash = write_integer(end, denominator);
+    *--slash = '/';
+    char *start = write_integer(slash, numerator);
+    put_text_n(k, key, start, (size_t)(end - start));
+}
+
 static void put_item(stream_chunk *k, const char *key, const tag_value *v, int i)
 {
-    char text[48];
     switch (v->kind) {
     case VALUE_TEXT:
         put_text(k, key, v->text);
         break;
     case VALUE_RATIONAL:
-        snprintf(text, sizeof text, "%lld/%lld", (long long)v->rational[i].numerator,
-                 (long long)v->rational[i].denominator);
-        put_text(k, key, text);
+        put_rational(k, key, v->rational[i].numerator, v->rational[i].denominator);
         break;
     case VALUE_REAL:
         put_number(k, key, v->real[i]);

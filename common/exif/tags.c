@@ -37,11 +37,47 @@ const photo_tag photo_tag_table[KEY_COUNT] = {
     [KEY_IMAGE_HEIGHT] = {0x0101, true, false, false, true, NULL, "ImageLength"},
 };
 
+/* The keys by tag number: directories hold many tags that are none of ours. */
+static const unsigned char key_by_number[KEY_COUNT] = {
+    KEY_IMAGE_WIDTH,
+    KEY_IMAGE_HEIGHT,
+    KEY_MAKE,
+    KEY_MODEL,
+    KEY_ORIENTATION,
+    KEY_EXPOSURE_TIME,
+    KEY_F_NUMBER,
+    KEY_EXPOSURE_PROGRAM,
+    KEY_ISO,
+    KEY_STANDARD_OUTPUT_SENSITIVITY,
+    KEY_RECOMMENDED_EXPOSURE_INDEX,
+    KEY_ISO_SPEED,
+    KEY_DATETIME_ORIGINAL,
+    KEY_SHUTTER_SPEED,
+    KEY_APERTURE,
+    KEY_EXPOSURE_BIAS,
+    KEY_METERING_MODE,
+    KEY_FLASH,
+    KEY_FOCAL_LENGTH,
+    KEY_EXPOSURE_MODE,
+    KEY_WHITE_BALANCE,
+    KEY_FOCAL_LENGTH_35MM,
+    KEY_SCENE_CAPTURE_TYPE,
+    KEY_LENS_MODEL,
+};
+
 photo_key photo_key_of(unsigned number)
 {
-    photo_key key = 0;
-    while (key < KEY_COUNT && photo_tag_table[key].number != number) key++;
-    return key;
+    int low = 0, high = KEY_COUNT;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        photo_key key = key_by_number[middle];
+        if (photo_tag_table[key].number == number) return key;
+        if (photo_tag_table[key].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return KEY_COUNT;
 }
 
 void photo_tags_clear(photo_tags *t)

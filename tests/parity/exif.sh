@@ -68,6 +68,7 @@ REASONS = {
     "elsewhere": "exiftool found the tag outside EXIF only (XMP, maker note, Composite)",
     "thumbnail": "exiftool found the tag in the thumbnail's IFD1 only, which describes another image",
     "unknown": "a value that says 'unknown' is missing: zero, 1/0, 0/0, blank, 65535, a code without a class",
+    "large ISO": "ISO 65535 stands for the value of ISOSpeed or RecommendedExposureIndex",
     "list": "of several ISO values the first above zero counts",
     "not the image": "exiftool prefers the size in a thumbnail's IFD1, XMP or a tag over that of the image's own header",
     "no image": "exiftool reads tags of a file that has no image header",
@@ -101,7 +102,9 @@ def normal(value, key, kind):
                 return None if number(item) == 65535 else number(item)
         return None
     x = number(value)
-    if x is None:
+    if x is None and re.fullmatch(r"\d+/[1-9]\d*", str(value)):  # a number stored as text
+        x = int(value.split("/")[0]) / int(value.split("/")[1])
+    if x is None or x == 0xffffffff:
         return None
     if kind == "class":
         return CLASSES[key].get(x)
@@ -130,6 +133,11 @@ def explain(path, name, key, kind, got):
         groups = STANDARD_GROUPS if lookup(path, "FileType", ("File",)) == "TIFF" else SIZE_GROUPS
         return "not the image" if same(got, normal(lookup(path, name, groups), key, kind)) else None
     own = lookup(path, name, STANDARD_GROUPS)
+    if kind == "iso" and str(own) == "65535":
+        others = [lookup(path, tag, STANDARD_GROUPS)
+                  for tag in ("ISOSpeed", "RecommendedExposureIndex", "StandardOutputSensitivity")]
+        if same(got, next((x for x in others if x), None)):
+            return "large ISO" if got else "unknown"
     if not same(got, normal(own, key, kind)):
         return None
     if own is None:
