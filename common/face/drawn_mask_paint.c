@@ -241,6 +241,16 @@ static void paint_glasses(const brush *b)
     b->t->gloss = mix(b->t->gloss, 0.45f, frame);
 }
 
+static void paint_face(const brush *b)
+{
+    paint_skin(b);
+    paint_beard(b);
+    paint_nostrils(b);
+    paint_mouth(b);
+    paint_eye(b);
+    paint_brow(b);
+}
+
 bool drawn_mask_paint(drawn_mask *m, const drawn_person *p, float scale, error *e)
 {
     *m = (drawn_mask){.scale = scale};
@@ -255,12 +265,7 @@ bool drawn_mask_paint(drawn_mask *m, const drawn_person *p, float scale, error *
             b.y = (float)j / scale + MASK_TOP;
             b.t = &m->texel[(size_t)j * (size_t)m->width + (size_t)i];
             b.t->height = person_height(p, b.x, b.y);
-            paint_skin(&b);
-            paint_beard(&b);
-            paint_nostrils(&b);
-            paint_mouth(&b);
-            paint_eye(&b);
-            paint_brow(&b);
+            if (person_outline(p, b.x, b.y) < 1.2f) paint_face(&b);
             paint_hair(&b);
             paint_glasses(&b);
         }
