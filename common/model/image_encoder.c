@@ -36,6 +36,9 @@ static bool config_check(const image_encoder_config *c, error *e)
     if (c->embedding_dim < 1 || c->embedding_dim > 65536)
         return error_set(e, STATUS_USAGE, "embedding dimension %d is not in 1..65536",
                          c->embedding_dim);
+    if (c->recompute < 0 || c->recompute > 4)
+        return error_set(e, STATUS_USAGE, "%d stages cannot be recomputed, 0 to 4 can",
+                         c->recompute);
     return true;
 }
 
@@ -228,6 +231,14 @@ static bool structure_block_end(unit_visitor *v, int units, bool shortcut, const
     return true;
 }
 
+/* The blocks of the first config.recompute stages. */
+static void recompute_assign(image_encoder *m)
+{
+    const struct depth_shape *shape = shape_find(m->config.depth);
+    for (int s = 0, b = 0; s < m->config.recompute; s++)
+        for (int i = 0; i < shape->blocks[s]; i++) m->block[b++].recomputed = true;
+}
+
 /* Gradients stay in one outer buffer until a block changes shape. */
 static void outer_assign(image_encoder *m)
 {
@@ -281,17 +292,23 @@ static void norm_layout(const image_encoder *m, batchnorm *n, int u, arena *a)
         *vectors[i] = arena_take(a, (size_t)n->padded * sizeof(float));
 }
 
-/* Raw outputs of the blocks' units: each its own, or with `recompute` one region that all blocks
- * share. */
-static void outputs_layout(const image_encoder *m, slot *s, arena *a)
+/* The last of a block's units. */
+static int block_end(const block *k)
+{
+    return k->shortcut > k->last ? k->shortcut : k->last;
+}
+
+/* Raw outputs of the units of the blocks that are recomputed, in one region that all of them share, or
+ * of those that are not, each in its own. */
+static void outputs_layout(const image_encoder *m, slot *s, bool recomputed, arena *a)
 {
     arena start = *a;
     size_t used = a->used;
     for (int b = 0; b < m->blocks; b++) {
         const block *k = &m->block[b];
-        if (m->config.recompute) *a = start;
-        for (int u = k->first; u <= (k->shortcut > k->last ? k->shortcut : k->last); u++)
-            s->y[u] = arena_take(a, output_size(m, u));
+        if (k->recomputed != recomputed) continue;
+        if (recomputed) *a = start;
+        for (int u = k->first; u <= block_end(k); u++) s->y[u] = arena_take(a, output_size(m, u));
         used = larger(used, a->used);
     }
     a->used = used;
@@ -306,16 +323,18 @@ static void slot_layout(const image_encoder *m, slot *s, arena *a)
     for (int b = 0; b < m->blocks; b++) s->z[b] = arena_take(a, block_size(m, b));
     for (int u = 0; u < m->units; u++) norm_layout(m, &s->norm[u], u, a);
     s->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));
-    if (!m->config.recompute) outputs_layout(m, s, a);
+    outputs_layout(m, s, false, a);
 }
 
 /* The recomputed outputs are shared by all slots as well. */
 static void recomputed_layout(image_encoder *m, arena *a)
 {
-    if (!m->config.recompute || !m->slots) return;
-    outputs_layout(m, &m->slot[0], a);
+    if (!m->slots) return;
+    outputs_layout(m, &m->slot[0], true, a);
     for (int i = 1; i < m->slots; i++)
-        for (int u = STEM + 1; u < m->units; u++) m->slot[i].y[u] = m->slot[0].y[u];
+        for (int b = 0; b < m->blocks && m->block[b].recomputed; b++)
+            for (int u = m->block[b].first; u <= block_end(&m->block[b]); u++)
+                m->slot[i].y[u] = m->slot[0].y[u];
 }
 
 static void buffers_layout(image_encoder *m, arena *a)
@@ -407,6 +426,7 @@ image_encoder *image_encoder_create(const image_encoder_config *c, const paramet
                      &m->fc_weight, e) ||
         !offset_find(t, "model.visual.fc.bias", (size_t)c->embedding_dim, &m->fc_bias, e))
         goto failed;
+    recompute_assign(m);
     outer_assign(m);
     sizes_start(m);
     memory_layout(m, &m->memory);

@@ -20,7 +20,9 @@ typedef struct image_encoder_config {
     int embedding_dim; /* D, the outputs of fc */
     int size;          /* height and width of the input in pixels; any from 1 to 4096 */
     image_precision precision;
-    bool recompute; /* store block outputs alone, and recompute the rest in backward and jvp */
+    int recompute; /* the blocks of the first stages, 0 to 4 of them, store their outputs alone and
+                      compute the rest again in backward and jvp: less memory (most of it lies in
+                      the first two), more time */
 } image_encoder_config;
 
 /* Which statistics BatchNorm normalises with. */

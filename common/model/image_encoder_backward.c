@@ -104,9 +104,9 @@ static void block_backward(image_encoder *m, const float *values, slot *s, int b
         unit_backward(m, values, s, k->shortcut, &x, outer, outer, &dx, gradient);
     }
     result dx = {.kind = RESULT_RAW, .to = input, .add = input};
-    if (b > 0 && !m->config.recompute) dx = block_result(m, s, b - 1, input, input);
+    if (b > 0 && !m->block[b - 1].recomputed) dx = block_result(m, s, b - 1, input, input);
     unit_backward(m, values, s, k->first, &x, g, g, &dx, gradient);
-    if (b > 0 && m->config.recompute) {
+    if (b > 0 && m->block[b - 1].recomputed) {
         block_recompute(m, values, s, b - 1);
         block_gradient_join(m, s, b - 1);
     }
@@ -157,7 +157,7 @@ void image_encoder_backward(image_encoder *m, const float *values, int slot_numb
     int last = m->blocks - 1;
     const block *k = &m->block[last];
     features_backward(m, values, s, dfeatures, gradient);
-    if (m->config.recompute) block_recompute(m, values, s, last);
+    if (k->recomputed) block_recompute(m, values, s, last);
     result dz = block_result(m, s, last, NULL, m->outer[k->gradient]);
     pool_average_backward(&m->w, m->average, k->pixels, k->channels, &dz, s->n);
     for (int b = last; b >= 0; b--) block_backward(m, values, s, b, gradient);

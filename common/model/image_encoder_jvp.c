@@ -48,7 +48,7 @@ static void block_jvp(image_encoder *m, const float *values, const float *tangen
     const block *k = &m->block[b];
     void *input = m->outer[b ? m->block[b - 1].gradient : m->pooled];
     operand tx = {.kind = OPERAND_PLAIN, .x = input};
-    if (m->config.recompute) block_recompute(m, values, s, b);
+    if (k->recomputed) block_recompute(m, values, s, b);
     for (int u = k->first; u <= k->last; u++) {
         operand x = unit_input(s, b, k, u);
         void *to = u == k->last ? m->tangent[0] : m->inner[k->last - 1 - u];

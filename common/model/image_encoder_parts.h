@@ -24,6 +24,7 @@ typedef struct block {
     int shortcut;    /* a unit, or -1: the input itself */
     int pixels;      /* of an output image */
     int channels;    /* of the output, padded */
+    bool recomputed; /* stores its output alone */
     int gradient;    /* which of the encoder's outer buffers holds the gradient at the output */
 } block;
 
@@ -32,7 +33,7 @@ typedef struct slot {
     int n;
     image_statistics statistics;
     void *image;            /* normalised, bordered */
-    void *y[MAXIMUM_UNITS]; /* raw outputs; with `recompute`, shared by all blocks */
+    void *y[MAXIMUM_UNITS]; /* raw outputs; those of all recomputed blocks share a place */
     batchnorm norm[MAXIMUM_UNITS];
     void *pooled;            /* the input of block 0 */
     uint8_t *index;          /* of the max pooling */

@@ -170,8 +170,9 @@ static void test_resnet50(void **state)
 
 static void test_recompute(void **state)
 {
-    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = true}, 9, 6e-2);
-    config_check((image_encoder_config){.depth = 18, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = true}, 9, 6e-2);
+    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4}, 9, 6e-2);
+    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 2}, 9, 6e-2);
+    config_check((image_encoder_config){.depth = 18, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4}, 9, 6e-2);
 }
 
 static double cosine(const float *a, const float *b, size_t n)
