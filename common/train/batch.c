@@ -198,3 +198,27 @@ void batch_pair_free(batch_pair *pair)
     batch_free(pair->validation);
     *pair = (batch_pair){0};
 }
+
+/* ---- Tasks ------------------------------------------------------------------------------------
+ */
+
+static bool same_texts(char *const *a, char *const *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(a[i], b[i]) != 0) return false;
+    return true;
+}
+
+bool batch_tasks_match(const task_list *a, const task_list *b)
+{
+    if (a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const task *x = &a->task[i], *y = &b->task[i];
+        if (strcmp(x->name, y->name) != 0 || x->kind != y->kind ||
+            x->class_count != y->class_count ||
+            !same_texts(x->classes, y->classes, x->class_count) ||
+            !same_texts(x->prompts, y->prompts, x->class_count))
+            return false;
+    }
+    return true;
+}

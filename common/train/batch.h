@@ -7,6 +7,8 @@
 #include "face/task.h"
 #include "stream/reader.h"
 
+#include <signal.h>
+
 /* The labels of one task: one of the three, as the task's kind says. */
 typedef union batch_labels {
     const void *any;        /* NULL: the batch says nothing of this task */
@@ -50,6 +52,9 @@ void batch_free(batch *b); /* NULL is fine */
 bool batch_is_training(const stream_record *record);
 void batch_pair_free(batch_pair *pair);
 
+/* Are all the names, kinds, classes and prompts the same? Level cuts may differ. */
+bool batch_tasks_match(const task_list *a, const task_list *b);
+
 typedef struct batch_source batch_source;
 
 /* Starts reading `reader` ahead (the caller closes it after batch_source_close). `tasks` are those
@@ -58,8 +63,9 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
 void batch_source_close(batch_source *s); /* NULL is fine; does not wait for input */
 
 /* The next pair (caller frees with batch_pair_free): 1, 0 at the end, -1 on error; -2 when
-   *interrupted became true by a signal while waiting. */
-int batch_source_next(batch_source *s, batch_pair *pair, const volatile int *interrupted, error *e);
+ *interrupted became true by a signal while waiting. */
+int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atomic_t *interrupted,
+                      error *e);
 
 /* Error records met so far. */
 int64_t batch_source_errors(const batch_source *s);

@@ -23,22 +23,13 @@ struct batch_source {
     int64_t segment;
 };
 
-static bool same_tasks(const task_list *a, const task_list *b)
-{
-    json_t *first = task_list_json(a), *second = task_list_json(b);
-    bool same = first && second && json_equal(first, second);
-    json_decref(first);
-    json_decref(second);
-    return same;
-}
-
 static bool check_segment(batch_source *s, const stream_record *record, error *e)
 {
     if (record->segment == s->segment) return true;
     s->segment = record->segment;
     task_list *tasks =
         task_list_from_header(object_get(stream_reader_header(s->reader), "tasks"), e);
-    bool same = tasks && same_tasks(s->tasks, tasks);
+    bool same = tasks && batch_tasks_match(s->tasks, tasks);
     task_list_free(tasks);
     if (same || e->status) return same;
     return error_set(e, STATUS_DATA, "record %lld: the tasks differ from those of the first header",
@@ -143,7 +134,7 @@ void batch_source_close(batch_source *s)
 }
 
 /* Waits for a pair, looking up five times a second whether a signal came. */
-static bool wait_ready(batch_source *s, const volatile int *interrupted)
+static bool wait_ready(batch_source *s, const volatile sig_atomic_t *interrupted)
 {
     for (;;) {
         struct timespec until;
@@ -156,7 +147,8 @@ static bool wait_ready(batch_source *s, const volatile int *interrupted)
     }
 }
 
-int batch_source_next(batch_source *s, batch_pair *pair, const volatile int *interrupted, error *e)
+int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atomic_t *interrupted,
+                      error *e)
 {
     if (!wait_ready(s, interrupted)) return -2;
     int result = s->result;

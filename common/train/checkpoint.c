@@ -1,0 +1,147 @@
+/* Writing and reading checkpoints. */
+#include "train/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Writing -----------------------------------------------------------------------------------
+ */
+
+typedef struct moment_source {
+    const plan *plan;
+    const float *vector;
+} moment_source;
+
+static bool produce_moment(const void *context, void *elements, error *e)
+{
+    const moment_source *source = context;
+    vector_gather(source->plan, source->vector, elements);
+    return true;
+}
+
+static safetensors_entry moment_entry(const char *name, const moment_source *source)
+{
+    return (safetensors_entry){.name = name,
+                               .type = TENSOR_F32,
+                               .rank = 1,
+                               .shape = {(int64_t)source->plan->trained_total},
+                               .produce = produce_moment,
+                               .context = source};
+}
+
+static safetensors_entry lambda_entry(const char *name, int count, const double *data)
+{
+    return (safetensors_entry){
+        .name = name, .type = TENSOR_F64, .rank = 1, .shape = {count}, .data = data};
+}
+
+static char *state_text(const optimizer *o, const lambda_weights *l, const checkpoint_state *state)
+{
+    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:O}", "steps",
+                             (json_int_t)state->steps, "optimizer_updates", (json_int_t)o->updates,
+                             "lambda_updates", (json_int_t)l->updates, "log_position",
+                             (json_int_t)state->log_position, "trace_position",
+                             (json_int_t)state->trace_position, "seed", (json_int_t)state->seed,
+                             "seed_given", (int)state->seed_given, "settings", state->settings);
+    char *text =
+        json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(json);
+    return text;
+}
+
+bool checkpoint_write(const char *path, const model *m, const optimizer *o, const lambda_weights *l,
+                      const checkpoint_state *state, error *e)
+{
+    moment_source first = {o->plan, o->first}, second = {o->plan, o->second};
+    safetensors_entry entries[5] = {
+        lambda_entry("lambda.parameter", l->count, l->parameter),
+        lambda_entry("lambda.first_moment", l->count, l->first),
+        lambda_entry("lambda.second_moment", l->count, l->second),
+        moment_entry("optimizer.first_moment", &first),
+        moment_entry("optimizer.second_moment", &second),
+    };
+    char *text = state_text(o, l, state);
+    if (!text) return error_set(e, STATUS_SYSTEM, "out of memory");
+    safetensors_pair pair = {"training_state", text};
+    bool written = model_write(m, path, "checkpoint", entries, o->second ? 5 : 4, &pair, 1, e);
+    free(text);
+    return written;
+}
+
+/* ---- Reading -----------------------------------------------------------------------------------
+ */
+
+static json_t *read_state(const tensor_file *file, error *e)
+{
+    const char *text = tensor_file_metadata(file, "training_state");
+    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+    if (!json) error_set(e, STATUS_DATA, "%s: not a checkpoint of blades-train", file->path);
+    return json;
+}
+
+bool checkpoint_read_state(const char *path, checkpoint_state *state, error *e)
+{
+    *state = (checkpoint_state){0};
+    tensor_file *file = safetensors_open_kind(path, "checkpoint", e);
+    if (!file) return false;
+    json_int_t steps, log_position, trace_position, seed;
+    int seed_given;
+    json_t *json = read_state(file, e), *settings = NULL;
+    if (json &&
+        json_unpack(json, "{s:I, s:I, s:I, s:I, s:b, s:o}", "steps", &steps, "log_position",
+                    &log_position, "trace_position", &trace_position, "seed", &seed, "seed_given",
+                    &seed_given, "settings", &settings) == 0 &&
+        steps >= 0 && log_position >= 0 && trace_position >= 0 && seed >= 0 &&
+        json_is_object(settings)) {
+        *state = (checkpoint_state){steps,          log_position,    trace_position,
+                                    (uint64_t)seed, seed_given != 0, json_incref(settings)};
+    } else if (json) {
+        error_set(e, STATUS_DATA, "%s: the checkpoint's state is damaged", path);
+    }
+    json_decref(json);
+    tensor_file_close(file);
+    return e->status == 0;
+}
+
+static bool restore_moment(const tensor_file *file, const char *name, const plan *p, float *vector,
+                           error *e)
+{
+    int64_t shape[1] = {(int64_t)p->trained_total};
+    float *compact = tensor_read_new(file, name, 1, shape, e);
+    if (!compact) return false;
+    vector_scatter(p, compact, vector);
+    free(compact);
+    return true;
+}
+
+static bool restore_lambda(const tensor_file *file, const char *name, int count, double *out,
+                           error *e)
+{
+    const tensor *t = tensor_file_find(file, name);
+    if (!t || t->rank != 1 || t->count != count)
+        return error_set(e, STATUS_DATA, "%s: %s is missing or not of %d tasks", file->path, name,
+                         count);
+    return tensor_read_doubles(file, t, out, e);
+}
+
+bool checkpoint_restore(const tensor_file *file, optimizer *o, lambda_weights *l, error *e)
+{
+    json_t *json = read_state(file, e);
+    json_int_t optimizer_updates, lambda_updates;
+    if (!json) return false;
+    if (json_unpack(json, "{s:I, s:I}", "optimizer_updates", &optimizer_updates, "lambda_updates",
+                    &lambda_updates) != 0)
+        error_set(e, STATUS_DATA, "%s: the checkpoint's state is damaged", file->path);
+    json_decref(json);
+    if (e->status || !restore_lambda(file, "lambda.parameter", l->count, l->parameter, e) ||
+        !restore_lambda(file, "lambda.first_moment", l->count, l->first, e) ||
+        !restore_lambda(file, "lambda.second_moment", l->count, l->second, e) ||
+        !restore_moment(file, "optimizer.first_moment", o->plan, o->first, e))
+        return false;
+    if (o->second && !restore_moment(file, "optimizer.second_moment", o->plan, o->second, e))
+        return false;
+    o->updates = optimizer_updates;
+    l->updates = lambda_updates;
+    lambda_evaluate(l);
+    return true;
+}

@@ -1,0 +1,320 @@
+/* blades-train: batches in, a trained joint embedding model out. */
+#include "nn/threads.h"
+#include "train/settings.h"
+#include "train/trainer.h"
+
+#include <string.h>
+
+enum { MEMORY_SMALL, MEMORY_MEDIUM, MEMORY_LARGE, MEMORY_HUGE };
+
+static struct {
+    /* the model */
+    int arch;
+    double width;
+    int64_t embedding_dim, text_layers, text_width;
+    const char *init, *vocabulary, *freeze;
+    /* steps */
+    int64_t steps, warmup, schedule_epochs, schedule_steps;
+    double rate, rate_image, rate_text, rate_scale, decay, clip;
+    int optimizer, schedule;
+    /* task weights */
+    int lambda, hypergradient;
+    bool lag;
+    double lambda_rate;
+    const char *weights;
+    /* losses */
+    int ordinal;
+    double gamma;
+    /* how */
+    int precision, memory;
+    /* files */
+    const char *resume, *checkpoint, *log, *trace;
+    int64_t checkpoint_every, validate_every;
+} options = {
+    .arch = 2,
+    .width = 1,
+    .embedding_dim = 768,
+    .text_layers = 12,
+    .text_width = 512,
+    .steps = -1,
+    .schedule_epochs = 20,
+    .rate = 1e-5,
+    .rate_image = -1,
+    .rate_text = -1,
+    .rate_scale = -1,
+    .decay = 1e-3,
+    .lambda_rate = 3e-4,
+    .gamma = 2,
+    .memory = MEMORY_MEDIUM,
+    .checkpoint_every = 500,
+    .validate_every = 1,
+};
+
+static const char *const architectures[] = {"resnet18", "resnet34", "resnet50", NULL};
+static const char *const optimizers[] = {"adamw", "sgd", NULL};
+static const char *const schedules[] = {"cosine", "constant", NULL};
+static const char *const lambdas[] = {"raw", "softplus", "softmax", NULL};
+static const char *const hypergradients[] = {"jvp", "fd", NULL};
+static const char *const ordinals[] = {"reference", "thurstone", NULL};
+static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const memories[] = {"small", "medium", "large", "huge", NULL};
+
+static const cli_option option_table[] = {
+    {"arch", 0, CLI_CHOICE, &options.arch, .choices = architectures, .argument = "NET",
+     .help = "resnet18, resnet34 or resnet50 (resnet50)"},
+    {"width", 0, CLI_NUMBER, &options.width, 0.01, 16, .argument = "X",
+     .help = "factor on the image encoder's channels (1)"},
+    {"embedding-dim", 0, CLI_INTEGER, &options.embedding_dim, 1, 65536, .argument = "N",
+     .help = "length of the embedding (768)"},
+    {"text-layers", 0, CLI_INTEGER, &options.text_layers, 1, 100, .argument = "N",
+     .help = "blocks of the text transformer (12)"},
+    {"text-width", 0, CLI_INTEGER, &options.text_width, 1, 8192, .argument = "N",
+     .help = "width of the text transformer (512)"},
+    {"init", 0, CLI_STRING, &options.init, .argument = "FILE", .help = "initial values from FILE"},
+    {"vocabulary", 0, CLI_STRING, &options.vocabulary, .argument = "FILE",
+     .help = "CLIP's vocabulary (default: words of the prompts)"},
+    {"freeze", 0, CLI_STRING, &options.freeze, .argument = "LIST",
+     .help = "leave parts as they are: image,text,transformer,scale"},
+    {"steps", 0, CLI_INTEGER, &options.steps, 0, 1e15, .argument = "N",
+     .help = "steps in all (default: as the stream has batches)"},
+    {"lr", 0, CLI_NUMBER, &options.rate, 0, 1e30, .argument = "X", .help = "learning rate (1e-5)"},
+    {"lr-image", 0, CLI_NUMBER, &options.rate_image, 0, 1e30, .argument = "X",
+     .help = "... of the image encoder (--lr)"},
+    {"lr-text", 0, CLI_NUMBER, &options.rate_text, 0, 1e30, .argument = "X",
+     .help = "... of the text encoder (--lr)"},
+    {"lr-scale", 0, CLI_NUMBER, &options.rate_scale, 0, 1e30, .argument = "X",
+     .help = "... of the logit scale (--lr)"},
+    {"weight-decay", 0, CLI_NUMBER, &options.decay, 0, 1e3, .argument = "X",
+     .help = "weight decay (1e-3)"},
+    {"optimizer", 0, CLI_CHOICE, &options.optimizer, .choices = optimizers, .argument = "NAME",
+     .help = "adamw or sgd (adamw)"},
+    {"schedule", 0, CLI_CHOICE, &options.schedule, .choices = schedules, .argument = "NAME",
+     .help = "cosine or constant (cosine)"},
+    {"schedule-epochs", 0, CLI_INTEGER, &options.schedule_epochs, 1, 1e9, .argument = "N",
+     .help = "the cosine ends after N epochs (20)"},
+    {"schedule-steps", 0, CLI_INTEGER, &options.schedule_steps, 0, 1e15, .argument = "N",
+     .help = "the cosine ends after N steps instead"},
+    {"warmup", 0, CLI_INTEGER, &options.warmup, 0, 1e15, .argument = "N",
+     .help = "steps over which the learning rate rises (0)"},
+    {"clip", 0, CLI_NUMBER, &options.clip, 0, 1e9, .argument = "X",
+     .help = "longest gradient (0: any)"},
+    {"weights", 0, CLI_STRING, &options.weights, .argument = "FILE",
+     .help = "fixed task weights: \"equal\", or a JSON object"},
+    {"lambda", 0, CLI_CHOICE, &options.lambda, .choices = lambdas, .argument = "FORM",
+     .help = "task weights as raw, softplus or softmax (raw)"},
+    {"lambda-lr", 0, CLI_NUMBER, &options.lambda_rate, 0, 1e3, .argument = "X",
+     .help = "learning rate of the task weights (3e-4)"},
+    {"lambda-lag", 0, CLI_FLAG, &options.lag,
+     .help = "new weights act one step later: a backward pass less"},
+    {"hypergradient", 0, CLI_CHOICE, &options.hypergradient, .choices = hypergradients,
+     .argument = "HOW", .help = "jvp (exact) or fd (finite difference) (jvp)"},
+    {"ordinal", 0, CLI_CHOICE, &options.ordinal, .choices = ordinals, .argument = "FORM",
+     .help = "ranking probability, reference or thurstone"},
+    {"gamma", 0, CLI_NUMBER, &options.gamma, 0, 100, .argument = "X",
+     .help = "focal exponent of categorical losses (2)"},
+    {"precision", 0, CLI_CHOICE, &options.precision, .choices = precisions, .argument = "TYPE",
+     .help = "of the image encoder, float32 or bf16 (float32)"},
+    {"memory", 0, CLI_CHOICE, &options.memory, .choices = memories, .argument = "SIZE",
+     .help = "small, medium, large, huge: less is slower (medium)", .unrecorded = true},
+    {"validate-every", 0, CLI_INTEGER, &options.validate_every, 0, 1e15, .argument = "N",
+     .help = "with --weights: validate each N-th step (1)", .unrecorded = true},
+    {"checkpoint", 0, CLI_STRING, &options.checkpoint, .argument = "FILE",
+     .help = "keep all that --resume needs in FILE", .unrecorded = true},
+    {"checkpoint-every", 0, CLI_INTEGER, &options.checkpoint_every, 0, 1e15, .argument = "N",
+     .help = "write it after each N steps (500; 0: at the end)", .unrecorded = true},
+    {"resume", 0, CLI_STRING, &options.resume, .argument = "FILE",
+     .help = "go on from this checkpoint", .unrecorded = true},
+    {"log", 0, CLI_STRING, &options.log, .argument = "FILE",
+     .help = "a JSON line a step: losses, weights, rates", .unrecorded = true},
+    {"trace", 0, CLI_STRING, &options.trace, .argument = "FILE",
+     .help = "a JSON line a step: all a verifier needs", .unrecorded = true},
+};
+
+static const cli_tool tool = {
+    .name = "blades-train",
+    .operands = "[BATCHES...]",
+    .summary = "Train a joint embedding of faces and prompts on a batch stream, learning the "
+               "tasks' weights.",
+    .options = option_table,
+    .option_count = CLI_COUNT(option_table),
+};
+
+static volatile sig_atomic_t interrupted;
+
+/* The first signal asks for a stop after the step under way; a second one ends the tool at once. */
+static void interrupt(int number)
+{
+    interrupted = number;
+    signal(number, SIG_DFL);
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction now, action = {.sa_handler = interrupt};
+        sigemptyset(&action.sa_mask);
+        sigaction(numbers[i], NULL, &now);
+        bool ignored = numbers[i] == SIGHUP && now.sa_handler == SIG_IGN; /* nohup */
+        if (!ignored) sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/* --freeze: names between commas. */
+static bool parse_freeze(bool frozen[PARAMETER_GROUPS], error *e)
+{
+    static const struct {
+        const char *name;
+        parameter_group group[2];
+    } parts[] = {
+        {"image", {PARAMETER_IMAGE, PARAMETER_IMAGE}},
+        {"text", {PARAMETER_TEXT, PARAMETER_TEXT_FC}},
+        {"transformer", {PARAMETER_TEXT, PARAMETER_TEXT}},
+        {"scale", {PARAMETER_SCALE, PARAMETER_SCALE}},
+    };
+    for (const char *at = options.freeze; at && *at;) {
+        size_t length = strcspn(at, ","), found = 0;
+        for (size_t i = 0; i < CLI_COUNT(parts); i++) {
+            if (strlen(parts[i].name) != length || strncmp(parts[i].name, at, length) != 0)
+                continue;
+            frozen[parts[i].group[0]] = frozen[parts[i].group[1]] = true;
+            found = 1;
+        }
+        if (!found)
+            return error_set(e, STATUS_USAGE,
+                             "--freeze: '%.*s' is none of image, text, transformer, scale",
+                             (int)length, at);
+        at += length + (at[length] == ',');
+    }
+    return true;
+}
+
+static double rate_or_default(double rate)
+{
+    return rate < 0 ? options.rate : rate;
+}
+
+static void fill_config(model_config *config)
+{
+    static const int depths[] = {18, 34, 50};
+    *config = model_config_default();
+    config->depth = depths[options.arch];
+    config->width = options.width;
+    config->embedding_dim = (int)options.embedding_dim;
+    config->text.embedding_dim = (int)options.embedding_dim;
+    config->text.layers = (int)options.text_layers;
+    config->text.width = (int)options.text_width;
+    config->text.heads = 0;
+}
+
+static bool fill_options(trainer_options *o, const cli *c, error *e)
+{
+    static const int recomputed[] = {4, 2, 0, 0}; /* stages, by memory */
+    fill_config(&o->config);
+    bool learn = !options.weights;
+    o->network = (network_options){
+        .slots = learn && options.memory == MEMORY_HUGE ? 2 : 1,
+        .recompute = recomputed[options.memory],
+        .precision = options.precision == 1 ? IMAGE_BF16 : IMAGE_FLOAT32,
+        .gamma = options.gamma,
+        .thurstone = options.ordinal == 1,
+    };
+    o->bilevel = (bilevel_options){
+        .learn = learn,
+        .hypergradient = options.hypergradient == 1 ? HYPERGRADIENT_FD : HYPERGRADIENT_JVP,
+        .lag = options.lag,
+        .lambda_rate = options.lambda_rate,
+        .decay = options.decay,
+        .clip = options.clip,
+        .schedule = {options.schedule == 1 ? SCHEDULE_CONSTANT : SCHEDULE_COSINE,
+                     options.schedule_epochs, options.schedule_steps, options.warmup},
+    };
+    o->bilevel.rate[PARAMETER_IMAGE] = rate_or_default(options.rate_image);
+    o->bilevel.rate[PARAMETER_TEXT] = rate_or_default(options.rate_text);
+    o->bilevel.rate[PARAMETER_TEXT_FC] = rate_or_default(options.rate_text);
+    o->bilevel.rate[PARAMETER_SCALE] = rate_or_default(options.rate_scale);
+    o->optimizer = options.optimizer == 1 ? OPTIMIZER_SGD : OPTIMIZER_ADAMW;
+    o->lambda = (lambda_kind)options.lambda;
+    o->steps = options.steps;
+    o->checkpoint_every = options.checkpoint_every;
+    o->validate_every = options.validate_every;
+    o->init = options.init;
+    o->vocabulary = options.vocabulary;
+    o->weights = options.weights;
+    o->checkpoint = options.checkpoint;
+    o->resume = options.resume;
+    o->log = options.log;
+    o->trace = options.trace;
+    o->output = c->output;
+    return parse_freeze(o->network.frozen, e);
+}
+
+/* A resumed run has its checkpoint's options; only how far it goes may be changed. */
+static bool restore_options(cli *c, checkpoint_state *state, error *e)
+{
+    static const char *const changeable[] = {"steps", NULL};
+    if (!checkpoint_read_state(options.resume, state, e)) return false;
+    if (c->seed_given && state->seed_given && c->seed != state->seed)
+        return error_set(e, STATUS_USAGE, "--seed differs from the checkpoint's %llu; leave it out",
+                         (unsigned long long)state->seed);
+    c->seed = state->seed;
+    c->seed_given = state->seed_given;
+    return settings_restore(option_table, CLI_COUNT(option_table), state->settings, &c->given,
+                            changeable, e);
+}
+
+/* The options in force, spelled in one way, are what the model's provenance shows: a resumed run's
+ * model is the same as that of a run that was never stopped. How far either should have gone is
+ * left out; the steps done stand elsewhere in the model. */
+static bool record_options(cli *c, const json_t *defaults, json_t **texts, error *e)
+{
+    cli_strings given = {0};
+    int64_t steps = options.steps;
+    options.steps = -1;
+    bool good =
+        settings_arguments(option_table, CLI_COUNT(option_table), defaults, &given, texts, e);
+    options.steps = steps;
+    cli_strings_free(&c->given);
+    c->given = given;
+    return good;
+}
+
+static void run(cli *c, const json_t *defaults, error *e)
+{
+    checkpoint_state state = {0};
+    trainer_options o = {0};
+    json_t *texts = NULL, *settings = NULL;
+    nn_threads_set(c->threads);
+    catch_signals();
+    if ((!options.resume || restore_options(c, &state, e)) &&
+        record_options(c, defaults, &texts, e) && fill_options(&o, c, e)) {
+        settings = settings_get(option_table, CLI_COUNT(option_table));
+        if (settings)
+            trainer_run(c, &o, settings, options.resume ? &state : NULL, &interrupted, e);
+        else
+            error_set(e, STATUS_SYSTEM, "out of memory");
+    }
+    json_decref(settings);
+    json_decref(state.settings);
+    cli_strings_free(&c->given);
+    json_decref(texts);
+}
+
+int main(int argc, char **argv)
+{
+    cli c;
+    error e = {0};
+    json_t *defaults = settings_get(option_table, CLI_COUNT(option_table));
+    if (!cli_start(&c, &tool, argc, argv)) {
+        json_decref(defaults);
+        return cli_status(&c);
+    }
+    run(&c, defaults, &e);
+    json_decref(defaults);
+    int status = cli_finish(&c, &e);
+    if (interrupted && status == STATUS_DONE) {
+        signal(interrupted, SIG_DFL);
+        raise(interrupted); /* as the shell, make and whoever sent it expect */
+    }
+    return status;
+}
