@@ -2,7 +2,13 @@
 BENCHMARKS += bench-encoder
 PARITY += tests/parity/encoder_image.py
 
-$(BUILD)/bench/encoder_bench: $(patsubst %,$(BUILD)/tests/bench/%.o,encoder_bench peak_generic peak_avx2 peak_avx512) $(LIBRARY)
+parity: $(BUILD)/parity/encoder_probe
+$(BUILD)/parity/encoder_probe: $(BUILD)/tests/parity/encoder_probe.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/encoder_bench: $(patsubst %,$(BUILD)/tests/bench/%.o,encoder_bench peak_generic peak_avx2 peak_avx512) \
+		$(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
