@@ -240,7 +240,7 @@ static bool calibrate_on_file(run_state *r, error *e)
     embeddings faces;
     const char *path = options.calibrate;
     cli_strings inputs = {&path, 1, 1};
-    if (!embeddings_read(&faces, &inputs, e)) return false;
+    if (!embeddings_read(&faces, &inputs, false, e)) return false;
     uint32_t *index = memory_allocate(faces.count + 1, sizeof *index, e);
     size_t count = 0;
     for (size_t i = 0; index && i < faces.count; i++)
@@ -282,7 +282,7 @@ static bool write_result(run_state *r, error *e)
 static void run(run_state *r, error *e)
 {
     r->result = (detector){.kind = DETECTOR_GMM, .false_alarm_rate = NAN};
-    if (!parse_components(r, e) || !embeddings_read(&r->faces, &r->c->inputs, e)) return;
+    if (!parse_components(r, e) || !embeddings_read(&r->faces, &r->c->inputs, false, e)) return;
     r->result.model = r->faces.model ? strdup(r->faces.model) : NULL;
     if (!choose_faces(r, e) || !load_start(r, e)) return;
     progress_start(&r->shown, r->c, "iterations", 0);

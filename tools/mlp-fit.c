@@ -177,7 +177,7 @@ static bool write_result(run_state *r, error *e)
 static void run(run_state *r, error *e)
 {
     r->result = (detector){.kind = classifier_kinds[options.classifier], .false_alarm_rate = NAN};
-    if (!embeddings_read(&r->faces, &r->c->inputs, e)) return;
+    if (!embeddings_read(&r->faces, &r->c->inputs, false, e)) return;
     r->result.model = r->faces.model ? strdup(r->faces.model) : NULL;
     if (!choose_faces(r, e)) return;
     points fit = embeddings_points(&r->faces, r->index, r->fitted);

@@ -59,7 +59,22 @@ static bool grow(embeddings *s, error *e)
     return true;
 }
 
-static bool add_record(embeddings *s, const stream_record *r, error *e)
+/* Packs the record without its vector. */
+static bool keep_record(embedding_info *info, const msgpack_object *record, error *e)
+{
+    static const char *const own[] = {"vector", NULL};
+    stream_chunk chunk = {0};
+    record_begin(&chunk, "embedding");
+    put_rest(&chunk, NULL, record, own);
+    record_end(&chunk);
+    info->rest_size = chunk.bytes.size;
+    info->rest = chunk.failed ? NULL : memory_allocate(chunk.bytes.size, 1, e);
+    if (info->rest) memcpy(info->rest, chunk.bytes.data, chunk.bytes.size);
+    stream_chunk_free(&chunk);
+    return info->rest || error_set(e, STATUS_SYSTEM, "out of memory");
+}
+
+static bool add_record(embeddings *s, const stream_record *r, bool keep, error *e)
 {
     const char *reason;
     const msgpack_object *o = &r->object;
@@ -83,7 +98,7 @@ static bool add_record(embeddings *s, const stream_record *r, error *e)
     s->count++;
     if (!info->id || !info->photo || !info->source)
         return error_set(e, STATUS_SYSTEM, "out of memory");
-    return true;
+    return !keep || keep_record(info, o, e);
 }
 
 /* Embeddings of two models have nothing to do with each other. */
@@ -101,7 +116,7 @@ static bool check_header(embeddings *s, const msgpack_object *header, error *e)
     return good;
 }
 
-bool embeddings_read(embeddings *s, const cli_strings *inputs, error *e)
+bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e)
 {
     static const char *const kinds[] = {"embedding", NULL};
     *s = (embeddings){0};
@@ -122,7 +137,7 @@ bool embeddings_read(embeddings *s, const cli_strings *inputs, error *e)
         segment = record->segment;
         if (record->is_error)
             s->errors++;
-        else if (more > 0 && !add_record(s, record, e))
+        else if (more > 0 && !add_record(s, record, keep_records, e))
             more = -1;
         stream_record_free(record);
     }
@@ -138,6 +153,7 @@ void embeddings_free(embeddings *s)
         free(s->info[i].id);
         free(s->info[i].photo);
         free(s->info[i].source);
+        free(s->info[i].rest);
     }
     free(s->info);
     free(s->vectors);

@@ -16,6 +16,8 @@ typedef struct embedding_info {
     char *source;     /* "" when there is none */
     face_label label;
     bool manipulated; /* by our own face-manipulate */
+    void *rest;       /* the record without its vector, packed; NULL unless kept */
+    size_t rest_size;
 } embedding_info;
 
 typedef struct embeddings {
@@ -27,9 +29,10 @@ typedef struct embeddings {
     msgpack_sbuffer header; /* the first header, packed */
 } embeddings;
 
-/* Reads streams of kind "embedding" one after the other. STATUS_DATA when a vector is missing, not
-   finite, or of another dimension than the first, and when segments name different models. */
-bool embeddings_read(embeddings *s, const cli_strings *inputs, error *e);
+/* Reads streams of kind "embedding" one after the other; with `keep_records` also what the records
+   hold beside the vectors. STATUS_DATA when a vector is missing, not finite, or of another
+   dimension than the first, and when segments name different models. */
+bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e);
 void embeddings_free(embeddings *s);
 
 /* The vector of a record: `dimension` floats, or when it is 0, as many as there are, which it

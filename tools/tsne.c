@@ -1,0 +1,178 @@
+/* tsne: embeddings laid out in the plane. */
+#include "detect/tsne.h"
+#include "cli/progress.h"
+#include "detect/embeddings.h"
+#include "detect/pca.h"
+#include "detect/scatter_svg.h"
+#include "stream/writer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const char *const method_choices[] = {"tsne", "pca", NULL};
+enum { METHOD_TSNE, METHOD_PCA };
+
+static struct {
+    int method;
+    double perplexity, exaggeration, angle, learning_rate;
+    int64_t iterations;
+    const char *svg;
+} options = {.perplexity = 30, .exaggeration = 12, .angle = 0.5, .iterations = 1000};
+
+static const cli_option option_table[] = {
+    {"method", 0, CLI_CHOICE, &options.method, .choices = method_choices, .argument = "METHOD",
+     .help = "tsne or pca (tsne)"},
+    {"perplexity", 0, CLI_NUMBER, &options.perplexity, 1, 10000, .argument = "X",
+     .help = "neighbours that count for a face, about (30)"},
+    {"iterations", 0, CLI_INTEGER, &options.iterations, 0, 1000000, .argument = "N",
+     .help = "of gradient descent (1000)"},
+    {"exaggeration", 0, CLI_NUMBER, &options.exaggeration, 1, 1000, .argument = "X",
+     .help = "of affinities in the first iterations (12)"},
+    {"angle", 0, CLI_NUMBER, &options.angle, 0, 1, .argument = "X",
+     .help = "Barnes-Hut's accuracy; 0 is exact and slow (0.5)"},
+    {"learning-rate", 0, CLI_NUMBER, &options.learning_rate, 0, 1e9, .argument = "X",
+     .help = "0: by the number of faces (0)"},
+    {"svg", 0, CLI_STRING, &options.svg, .argument = "FILE", .unrecorded = true,
+     .help = "draw a plot here"},
+};
+
+static const cli_tool tool = {
+    .name = "tsne",
+    .operands = "[EMBEDDINGS...]",
+    .summary = "Lay out embeddings in the plane by t-SNE or principal components.",
+    .options = option_table,
+    .option_count = CLI_COUNT(option_table),
+};
+
+typedef struct run_state {
+    cli *c;
+    embeddings faces;
+    double *positions; /* (count, 2) */
+    double divergence; /* tsne */
+    double share[2];   /* pca: of the variance */
+    progress shown;
+} run_state;
+
+static void say(void *context, int iterations)
+{
+    run_state *r = context;
+    progress_add(&r->shown, iterations, NULL);
+}
+
+static bool lay_out(run_state *r, error *e)
+{
+    points p = embeddings_points(&r->faces, NULL, r->faces.count);
+    if (r->faces.count == 0) return error_set(e, STATUS_DATA, "there are no embeddings");
+    r->positions = memory_allocate(2 * p.count, sizeof *r->positions, e);
+    if (!r->positions) return false;
+    if (options.method == METHOD_PCA)
+        return pca_project(&p, r->c->threads, r->positions, r->share, e);
+    tsne_options o = {
+        .perplexity = options.perplexity,
+        .exaggeration = options.exaggeration,
+        .angle = options.angle,
+        .learning_rate = options.learning_rate,
+        .iterations = (int)options.iterations,
+        .threads = r->c->threads,
+        .say = say,
+        .context = r,
+    };
+    progress_start(&r->shown, r->c, "iterations", options.iterations);
+    bool done = tsne_fit(&p, &o, r->positions, &r->divergence, e);
+    progress_end(&r->shown);
+    if (done)
+        cli_note(r->c, "Kullback-Leibler divergence %.6f after %lld iterations", r->divergence,
+                 (long long)options.iterations);
+    return done;
+}
+
+static void put_header(const run_state *r, stream_chunk *header)
+{
+    put_text(header, "method", method_choices[options.method]);
+    if (r->faces.model) put_text(header, "model", r->faces.model);
+    if (options.method == METHOD_TSNE) {
+        put_number(header, "kl_divergence", r->divergence);
+        put_number(header, "perplexity", options.perplexity);
+        put_integer(header, "iterations", options.iterations);
+        return;
+    }
+    put_array(header, "variance_share", 2);
+    put_number(header, NULL, r->share[0]);
+    put_number(header, NULL, r->share[1]);
+}
+
+/* The point of one face, with what its embedding held beside the vector. */
+static bool write_point(run_state *r, stream_writer *w, stream_chunk *k, size_t i, error *e)
+{
+    static const char *const own[] = {"id", "x", "y", NULL};
+    const embedding_info *info = &r->faces.info[i];
+    msgpack_unpacked rest;
+    msgpack_unpacked_init(&rest);
+    bool good =
+        msgpack_unpack_next(&rest, info->rest, info->rest_size, NULL) == MSGPACK_UNPACK_SUCCESS;
+    record_begin(k, "point");
+    put_text(k, "id", info->id);
+    put_number(k, "x", r->positions[2 * i]);
+    put_number(k, "y", r->positions[2 * i + 1]);
+    if (good) put_rest(k, r->c, &rest.data, own);
+    record_end(k);
+    msgpack_unpacked_destroy(&rest);
+    return good ? stream_writer_put(w, k, e) : error_set(e, STATUS_SYSTEM, "out of memory");
+}
+
+static bool write_points(run_state *r, error *e)
+{
+    stream_writer w;
+    stream_chunk k = {0};
+    msgpack_unpacked header;
+    if (!stream_writer_open(&w, r->c, "point", e)) return false;
+    msgpack_unpacked_init(&header);
+    bool good = msgpack_unpack_next(&header, r->faces.header.data, r->faces.header.size, NULL) ==
+                    MSGPACK_UNPACK_SUCCESS ||
+                error_set(e, STATUS_SYSTEM, "out of memory");
+    if (good) {
+        put_header(r, stream_writer_header_begin(&w, &header.data));
+        good = stream_writer_header_end(&w, e);
+    }
+    for (size_t i = 0; good && i < r->faces.count; i++) good = write_point(r, &w, &k, i, e);
+    msgpack_unpacked_destroy(&header);
+    stream_chunk_free(&k);
+    return stream_writer_close(&w, e);
+}
+
+static bool write_svg(run_state *r, error *e)
+{
+    output out = {0};
+    char title[120];
+    if (!options.svg) return true;
+    if (!output_open(&out, options.svg, false, e)) return false;
+    if (options.method == METHOD_TSNE)
+        snprintf(title, sizeof title, "t-SNE of %zu faces, perplexity %g, divergence %.3f",
+                 r->faces.count, options.perplexity, r->divergence);
+    else
+        snprintf(title, sizeof title,
+                 "Principal components of %zu faces: %.1f %% and %.1f %% of the variance",
+                 r->faces.count, 100 * r->share[0], 100 * r->share[1]);
+    scatter_svg_write(&r->faces, r->positions, title, out.file, e);
+    return output_commit(&out, e);
+}
+
+static void run(run_state *r, error *e)
+{
+    if (!embeddings_read(&r->faces, &r->c->inputs, true, e)) return;
+    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
+    if (lay_out(r, e) && write_svg(r, e)) write_points(r, e);
+}
+
+int main(int argc, char **argv)
+{
+    cli c;
+    error e = {0};
+    if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
+    run_state r = {.c = &c};
+    points_single_threaded_blas();
+    run(&r, &e);
+    embeddings_free(&r.faces);
+    free(r.positions);
+    return cli_finish(&c, &e);
+}
