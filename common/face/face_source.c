@@ -26,13 +26,13 @@ struct face_source {
 
 static bool is_stream(const char *path)
 {
-    unsigned char head = 0;
+    unsigned char head[2];
     if (strcmp(path, "-") == 0) return true;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
-    ssize_t got = read(file, &head, 1);
+    ssize_t got = read(file, head, sizeof head);
     close(file);
-    return got == 1 && stream_looks_like(&head, 1);
+    return got > 0 && stream_looks_like(head, (size_t)got);
 }
 
 static bool open_stream(face_source *f, const char *path, error *e)

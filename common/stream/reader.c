@@ -286,5 +286,6 @@ void stream_reader_close(stream_reader *r)
 
 bool stream_looks_like(const unsigned char *head, size_t size)
 {
+    if (size > 1 && head[0] == 0x89 && head[1] == 'P') return false; /* PNG */
     return size > 0 && ((head[0] & 0xf0) == 0x80 || head[0] == 0xde || head[0] == 0xdf);
 }

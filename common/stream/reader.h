@@ -28,7 +28,8 @@ void stream_reader_position(const stream_reader *r, int64_t *done, int64_t *tota
 
 void stream_reader_close(stream_reader *r); /* NULL is fine */
 
-/* Does this file begin like a stream (a msgpack map) rather than like an image? */
+/* Does this file begin like a stream (a msgpack map) rather than like an image? Two bytes are
+ * enough. */
 bool stream_looks_like(const unsigned char *head, size_t size);
 
 #endif
