@@ -97,14 +97,13 @@ static bool config_choose(const cli *c, model_config *config, const weight_list 
     error unknown = {0};
     model_config defaults = *config = model_config_default();
     config->text.heads = (int)options.text_heads;
-    if (!model_config_infer(config, l, &unknown)) {
+    if (!model_config_infer_image(config, l, &unknown)) {
         cli_detail(c, "%s; using ResNet-50 of width 1 unless told otherwise", unknown.text);
-        bool text = weight_list_find(l, "model.token_embedding.weight") != NULL;
-        *config = defaults;
-        if (!text) config->text = (text_config){0};
-    }
-    if (!weight_list_find(l, "model.visual.fc.weight"))
+        config->depth = defaults.depth;
+        config->width = defaults.width;
         config->embedding_dim = defaults.embedding_dim;
+    }
+    if (!model_config_infer_text(config, l, e)) return false;
     if ((options.text_layers || options.text_width || options.vocabulary) &&
         config->text.vocabulary == 0) {
         config->text = defaults.text;

@@ -120,7 +120,7 @@ static int blocks_count(const weight_list *l, const char *format)
     return count;
 }
 
-static bool image_infer(model_config *c, const weight_list *l, error *e)
+bool model_config_infer_image(model_config *c, const weight_list *l, error *e)
 {
     const tensor *first = weight_list_find(l, "model.visual.conv1.weight");
     if (!first)
@@ -138,7 +138,7 @@ static bool image_infer(model_config *c, const weight_list *l, error *e)
     return true;
 }
 
-static bool text_infer(model_config *c, const weight_list *l, error *e)
+bool model_config_infer_text(model_config *c, const weight_list *l, error *e)
 {
     text_config text = {
         .layers = blocks_count(l, "model.transformer.resblocks.%d.attn.in_proj_weight"),
@@ -146,16 +146,15 @@ static bool text_infer(model_config *c, const weight_list *l, error *e)
         .vocabulary = side(l, "model.token_embedding.weight", 2, 0),
         .context = side(l, "model.positional_embedding", 2, 0),
         .output_dim = side(l, "model.text_projection", 2, 1),
-        .embedding_dim = side(l, "model.text_fc.weight", 2, 0),
+        .embedding_dim = c->embedding_dim,
     };
     if (text.vocabulary == 0) {
         c->text = (text_config){0};
         return true;
     }
-    if (!text.width || !text.context || !text.output_dim ||
-        text.embedding_dim != c->embedding_dim) {
+    if (!text.width || !text.context || !text.output_dim) {
         return error_set(e, STATUS_DATA,
-                         "%s: its text part is incomplete (text_projection, text_fc)",
+                         "%s: its text part is incomplete (positional_embedding, text_projection)",
                          l->file->path);
     }
     text.heads = c->text.heads && text.width % c->text.heads == 0 ? c->text.heads
@@ -166,7 +165,7 @@ static bool text_infer(model_config *c, const weight_list *l, error *e)
 
 bool model_config_infer(model_config *c, const weight_list *l, error *e)
 {
-    return image_infer(c, l, e) && text_infer(c, l, e);
+    return model_config_infer_image(c, l, e) && model_config_infer_text(c, l, e);
 }
 
 bool weight_fits(const tensor *t, const parameter *p)

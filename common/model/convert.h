@@ -28,6 +28,9 @@ bool weight_list_repeats(const weight_list *l, size_t i); /* does a neighbour ha
 /* Finds the architecture from the shapes. config holds defaults for what shapes do not tell (input
    size, preprocessing, heads). STATUS_DATA with the reason when the file is no such model. */
 bool model_config_infer(model_config *config, const weight_list *l, error *e);
+/* One part alone; the text part's embedding_dim is config's. */
+bool model_config_infer_image(model_config *config, const weight_list *l, error *e);
+bool model_config_infer_text(model_config *config, const weight_list *l, error *e);
 
 /* Copies a tensor of the file into the flat vector. STATUS_DATA when numbers are not finite. */
 bool weight_copy(const tensor_file *f, const tensor *t, const parameter *p, float *values,
