@@ -48,20 +48,30 @@ static int denominator_choose(const photo *p, const crop *c, crop_options option
     return 1;
 }
 
-static bool photo_decode(photo *p, int denominator, error *e)
+/* Has the latest decoding these pixels, reduced by this denominator? */
+static bool photo_has(const photo *p, int denominator, const image_window *w)
 {
-    if (p->denominator == denominator) return true;
+    const image_window *have = &p->window;
+    return p->denominator == denominator && have->left <= w->left && have->top <= w->top &&
+           have->right >= w->right && have->bottom >= w->bottom;
+}
+
+static bool photo_decode(photo *p, int denominator, image_window needed, error *e)
+{
+    if (photo_has(p, denominator, &needed)) return true;
+    if (p->decodings > 0) {
+        needed = (image_window){0, 0, (p->info.width + denominator - 1) / denominator,
+                                (p->info.height + denominator - 1) / denominator};
+    }
     double start = clock_seconds();
     p->denominator = 0;
-    if (!image_decode(p->bytes, p->size, &p->info, denominator, &p->decoded, e)) return false;
-    p->decode_seconds += clock_seconds() - start;
-    int width = (p->info.width + denominator - 1) / denominator;
-    int height = (p->info.height + denominator - 1) / denominator;
-    if (p->decoded.width != width || p->decoded.height != height) {
-        return error_set(e, STATUS_DATA, "decodes to %d x %d pixels, not %d x %d", p->decoded.width,
-                         p->decoded.height, width, height);
+    if (!image_decode_window(p->bytes, p->size, &p->info, denominator, &needed, &p->decoded, e)) {
+        return false;
     }
+    p->decode_seconds += clock_seconds() - start;
     p->denominator = denominator;
+    p->window = needed;
+    p->decodings++;
     return true;
 }
 
@@ -72,7 +82,6 @@ bool photo_crop(photo *p, const double upright[4], crop_options options, image *
     if (!crop_place(upright, options.scale, p->width, p->height, &c, e)) return false;
     if (where != NULL) *where = c;
     int denominator = denominator_choose(p, &c, options);
-    if (!photo_decode(p, denominator, e)) return false;
     /* Cropping before turning upright: the crop is small, the photo is not. */
     double x0 = c.left, y0 = c.top, x1 = c.right, y1 = c.bottom;
     int orientation = p->info.orientation;
@@ -80,6 +89,10 @@ bool photo_crop(photo *p, const double upright[4], crop_options options, image *
     orientation_point_back(orientation, p->info.width, p->info.height, &x1, &y1);
     double stored[4] = {fmin(x0, x1) / denominator, fmin(y0, y1) / denominator,
                         fmax(x0, x1) / denominator, fmax(y0, y1) / denominator};
+    image_window needed = {(int)stored[0], (int)stored[1], (int)ceil(stored[2]),
+                           (int)ceil(stored[3])};
+    if (!photo_decode(p, denominator, needed, e)) return false;
+    for (int i = 0; i < 4; i++) stored[i] -= i % 2 == 0 ? p->window.left : p->window.top;
     if (orientation == 1) {
         return image_resample(&p->decoded, stored, options.how, options.size, options.size, out, e);
     }

@@ -12,7 +12,9 @@ typedef struct photo {
     image_info info;       /* as stored */
     int width, height;     /* upright */
     image decoded;         /* the latest decoding; empty before the first */
+    image_window window;   /* what it holds of the photo reduced by `denominator` */
     int denominator;       /* of that decoding */
+    int decodings;         /* so far */
     double decode_seconds; /* spent decoding so far */
 } photo;
 

@@ -5,7 +5,8 @@
 #include "image/decode.h"
 
 bool jpeg_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
-bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image *out, error *e);
+bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image_window *window,
+                 image *out, error *e);
 bool png_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
 bool png_decode(const unsigned char *bytes, size_t size, image *out, error *e);
 bool webp_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);

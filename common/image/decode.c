@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,21 +81,31 @@ bool image_probe(const unsigned char *bytes, size_t size, image_limits limits, i
     return true;
 }
 
-bool image_decode(const unsigned char *bytes, size_t size, const image_info *info, int denominator,
-                  image *out, error *e)
+static bool format_decode(const unsigned char *bytes, size_t size, const image_info *info,
+                          int denominator, image_window *window, image *out, error *e)
 {
-    bool done = false;
-    switch (info->format) {
-    case IMAGE_JPEG:
-        done = jpeg_decode(bytes, size, denominator, out, e);
-        break;
-    case IMAGE_PNG:
-        done = png_decode(bytes, size, out, e);
-        break;
-    case IMAGE_WEBP:
-        done = webp_decode(bytes, size, out, e);
-        break;
+    if (info->format == IMAGE_JPEG) return jpeg_decode(bytes, size, denominator, window, out, e);
+    *window = (image_window){0, 0, info->width, info->height};
+    if (info->format == IMAGE_PNG) return png_decode(bytes, size, out, e);
+    return webp_decode(bytes, size, out, e);
+}
+
+bool image_decode_window(const unsigned char *bytes, size_t size, const image_info *info,
+                         int denominator, image_window *window, image *out, error *e)
+{
+    bool done = format_decode(bytes, size, info, denominator, window, out, e);
+    int width = window->right - window->left, height = window->bottom - window->top;
+    if (done && (out->width != width || out->height != height)) {
+        done = error_set(e, STATUS_DATA, "decodes to %d x %d pixels, not %d x %d", out->width,
+                         out->height, width, height);
     }
     if (!done) image_free(out);
     return done;
+}
+
+bool image_decode(const unsigned char *bytes, size_t size, const image_info *info, int denominator,
+                  image *out, error *e)
+{
+    image_window all = {0, 0, INT_MAX, INT_MAX};
+    return image_decode_window(bytes, size, info, denominator, &all, out, e);
 }

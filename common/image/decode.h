@@ -33,12 +33,24 @@ bool image_file_read(const char *path, image_limits limits, unsigned char **byte
 bool image_probe(const unsigned char *bytes, size_t size, image_limits limits, image_info *info,
                  error *e);
 
+/* Pixels left..right-1, top..bottom-1 of a decoded image. */
+typedef struct image_window {
+    int left, top, right, bottom;
+} image_window;
+
 /* Decodes to RGB8 in stored orientation. Grey is repeated; CMYK and YCCK become RGB by (1-C)(1-K)
    (inverted values where an Adobe marker says so); 16 bits are rounded to 8; palettes are looked
    up; alpha is dropped, the colours under it kept. No colour management. `denominator` 1, 2, 4 or
    8: a JPEG is reduced so much in the DCT domain, to ceil(width / denominator) x ceil(height /
-   denominator); other formats are always decoded whole. STATUS_DATA for anything wrong: data that
-   ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9, animations. */
+   denominator); other formats are not reduced (denominator 1). `window` is what is needed of the
+   decoded image, and becomes what `out` holds: at least that, the same pixels as when all is
+   decoded. All of the file is read and checked all the same. STATUS_DATA for anything wrong: data
+   that ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9, animations.
+ */
+bool image_decode_window(const unsigned char *bytes, size_t size, const image_info *info,
+                         int denominator, image_window *window, image *out, error *e);
+
+/* Decodes all of it. */
 bool image_decode(const unsigned char *bytes, size_t size, const image_info *info, int denominator,
                   image *out, error *e);
 

@@ -112,29 +112,50 @@ static void cmyk_row(const uint8_t *cmyk, uint8_t *rgb, int width, bool inverted
     }
 }
 
-static void rows_read(jpeg_reader *r, image *out, uint8_t *cmyk)
+static void rows_read(jpeg_reader *r, image *out, bool four, uint8_t *spare)
 {
     struct jpeg_decompress_struct *info = &r->info;
     size_t stride = (size_t)out->width * 3;
-    while (info->output_scanline < info->output_height) {
-        uint8_t *row = out->pixels + info->output_scanline * stride;
-        if (cmyk != NULL) {
-            jpeg_read_scanlines(info, &cmyk, 1);
-            cmyk_row(cmyk, row, out->width, info->saw_Adobe_marker);
-        } else {
-            JSAMPROW rows[4];
-            JDIMENSION count = 0;
-            while (count < 4 && info->output_scanline + count < info->output_height) {
-                rows[count] = row + count * stride;
-                count++;
-            }
-            jpeg_read_scanlines(info, rows, count);
+    for (int y = 0; y < out->height;) {
+        uint8_t *row = out->pixels + (size_t)y * stride;
+        if (four) {
+            jpeg_read_scanlines(info, &spare, 1);
+            cmyk_row(spare, row, out->width, info->saw_Adobe_marker);
+            y++;
+            continue;
         }
+        JSAMPROW rows[4];
+        JDIMENSION count = 0;
+        while (count < 4 && y + (int)count < out->height) {
+            rows[count] = row + count * stride;
+            count++;
+        }
+        y += (int)jpeg_read_scanlines(info, rows, count);
+    }
+}
+
+/* Upsampled colours at the edge of what is decoded depend on it: that many pixels more are. */
+#define WINDOW_MARGIN 8
+
+/* Makes the decompressor leave columns out, and the window what will come out, widened and within
+   the image. */
+static void window_start(jpeg_reader *r, image_window *w)
+{
+    int width = (int)r->info.output_width, height = (int)r->info.output_height;
+    w->left = w->left > WINDOW_MARGIN ? w->left - WINDOW_MARGIN : 0;
+    w->top = w->top > WINDOW_MARGIN ? w->top - WINDOW_MARGIN : 0;
+    w->right = w->right < width - WINDOW_MARGIN ? w->right + WINDOW_MARGIN : width;
+    w->bottom = w->bottom < height - WINDOW_MARGIN ? w->bottom + WINDOW_MARGIN : height;
+    if (w->left > 0 || w->right < width) {
+        JDIMENSION left = (JDIMENSION)w->left, columns = (JDIMENSION)(w->right - w->left);
+        jpeg_crop_scanline(&r->info, &left, &columns);
+        w->left = (int)left;
+        w->right = (int)(left + columns);
     }
 }
 
 static bool jpeg_run(jpeg_reader *r, const unsigned char *bytes, size_t size, int denominator,
-                     image *out, uint8_t **cmyk)
+                     image_window *window, image *out, uint8_t **spare)
 {
     jpeg_reader_start(r, bytes, size, r->e);
     jpeg_read_header(&r->info, TRUE);
@@ -147,28 +168,38 @@ static bool jpeg_run(jpeg_reader *r, const unsigned char *bytes, size_t size, in
         (double)r->info.image_width * r->info.image_height * COEFFICIENT_BYTES + (8 << 20);
     r->info.mem->max_memory_to_use = most < (double)LONG_MAX ? (long)most : LONG_MAX;
     jpeg_start_decompress(&r->info);
-    if (!image_allocate(out, (int)r->info.output_width, (int)r->info.output_height, r->e)) {
+    window_start(r, window);
+    if (!image_allocate(out, window->right - window->left, window->bottom - window->top, r->e)) {
         return false;
     }
-    if (four && (*cmyk = memory_allocate((size_t)out->width, 4, r->e)) == NULL) return false;
-    rows_read(r, out, *cmyk);
+    *spare = memory_allocate(r->info.output_width, 4, r->e);
+    if (*spare == NULL) return false;
+    jpeg_skip_scanlines(&r->info, (JDIMENSION)window->top);
+    rows_read(r, out, four, *spare);
+    /* The last row is there only if all before it is. */
+    JDIMENSION rest = r->info.output_height - r->info.output_scanline;
+    if (rest > 1) jpeg_skip_scanlines(&r->info, rest - 1);
+    if (rest > 0) jpeg_read_scanlines(&r->info, spare, 1);
     jpeg_finish_decompress(&r->info);
     return true;
 }
 
-bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image *out, error *e)
+bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image_window *window,
+                 image *out, error *e)
 {
     jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
     /* Kept outside the frame that longjmp returns to. */
-    uint8_t **cmyk = memory_zeroed(1, sizeof *cmyk, e);
+    uint8_t **spare = memory_zeroed(1, sizeof *spare, e);
     bool done = false;
-    if (r != NULL && cmyk != NULL) {
+    if (r != NULL && spare != NULL) {
         r->e = e;
-        if (setjmp(r->failed) == 0) done = jpeg_run(r, bytes, size, denominator, out, cmyk);
+        if (setjmp(r->failed) == 0) {
+            done = jpeg_run(r, bytes, size, denominator, window, out, spare);
+        }
         jpeg_destroy_decompress(&r->info);
-        free(*cmyk);
+        free(*spare);
     }
-    free(cmyk);
+    free(spare);
     free(r);
     return done;
 }

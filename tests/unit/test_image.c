@@ -7,8 +7,11 @@
 #include "image/resample.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jpeglib.h>
 
 static image numbered(int width, int height)
 {
@@ -169,6 +172,91 @@ static void test_png_round_trip_and_truncation(void **state)
     image_free(&from);
 }
 
+/* A JPEG of a pattern with fine detail: `sampling` of the first component, progressive or not. */
+static void jpeg_make(int width, int height, int sampling_x, int sampling_y, bool progressive,
+                      J_COLOR_SPACE space, unsigned char **bytes, unsigned long *size)
+{
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr errors;
+    c.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&c);
+    jpeg_mem_dest(&c, bytes, size);
+    c.image_width = (unsigned)width;
+    c.image_height = (unsigned)height;
+    c.in_color_space = space;
+    c.input_components = space == JCS_CMYK ? 4 : space == JCS_RGB ? 3 : 1;
+    jpeg_set_defaults(&c);
+    jpeg_set_quality(&c, 85, TRUE);
+    c.comp_info[0].h_samp_factor = sampling_x;
+    c.comp_info[0].v_samp_factor = sampling_y;
+    if (progressive) jpeg_simple_progression(&c);
+    jpeg_start_compress(&c, TRUE);
+    uint8_t row[4 * 512];
+    while (c.next_scanline < c.image_height) {
+        for (int i = 0; i < c.input_components * width; i++) {
+            row[i] = (uint8_t)(i * 13 + (int)c.next_scanline * 29 + i * (int)c.next_scanline / 97);
+        }
+        JSAMPROW rows[1] = {row};
+        jpeg_write_scanlines(&c, rows, 1);
+    }
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+}
+
+static void check_windows(const unsigned char *bytes, size_t size, int denominator)
+{
+    static const image_window windows[] = {
+        {40, 30, 90, 80}, {0, 0, 20, 20}, {100, 70, 149, 101}, {17, 50, 18, 51}, {0, 90, 149, 101}};
+    image_info info;
+    image whole = {0}, part = {0};
+    error e = {0};
+    assert_true(image_probe(bytes, size, IMAGE_LIMITS, &info, &e));
+    assert_true(image_decode(bytes, size, &info, denominator, &whole, &e));
+    assert_int_equal(whole.width, (149 + denominator - 1) / denominator);
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        image_window asked = windows[i];
+        asked.left /= denominator;
+        asked.top /= denominator;
+        asked.right = (asked.right + denominator - 1) / denominator;
+        asked.bottom = (asked.bottom + denominator - 1) / denominator;
+        image_window got = asked;
+        assert_true(image_decode_window(bytes, size, &info, denominator, &got, &part, &e));
+        assert_true(got.left <= asked.left && got.right >= asked.right);
+        for (int y = asked.top; y < asked.bottom; y++) {
+            const uint8_t *a = whole.pixels + 3 * (y * whole.width + asked.left);
+            const uint8_t *b =
+                part.pixels + 3 * ((y - got.top) * part.width + asked.left - got.left);
+            assert_memory_equal(a, b, 3 * (size_t)(asked.right - asked.left));
+        }
+    }
+    image_free(&whole);
+    image_free(&part);
+}
+
+static void test_windows_of_jpegs(void **state)
+{
+    static const int sampling[][2] = {{1, 1}, {2, 1}, {2, 2}, {1, 2}, {4, 1}};
+    static const J_COLOR_SPACE spaces[] = {JCS_RGB, JCS_GRAYSCALE, JCS_CMYK};
+    for (int i = 0; i < 30; i++) {
+        unsigned char *bytes = NULL;
+        unsigned long size = 0;
+        jpeg_make(149, 101, sampling[i / 6][0], sampling[i / 6][1], i % 2 == 1, spaces[i / 2 % 3],
+                  &bytes, &size);
+        for (int denominator = 1; denominator <= 8; denominator *= 2) {
+            check_windows(bytes, size, denominator);
+        }
+        /* Cut below the window: seen all the same. */
+        image_info info;
+        image part = {0};
+        image_window w = {0, 0, 8, 8};
+        error e = {0};
+        assert_true(image_probe(bytes, size * 3 / 4, IMAGE_LIMITS, &info, &e));
+        assert_false(image_decode_window(bytes, size * 3 / 4, &info, 1, &w, &part, &e));
+        assert_int_equal(e.status, STATUS_DATA);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_resample_same_size_copies),
         cmocka_unit_test(test_resample_against_definition),
         cmocka_unit_test(test_blur_and_erosion),
+        cmocka_unit_test(test_windows_of_jpegs),
         cmocka_unit_test(test_png_round_trip_and_truncation),
     };
     return RUN_TESTS(tests);
