@@ -1,5 +1,6 @@
 # Batching: comparison with an independent reading, and speed against cat.
 PARITY += tests/parity/batch.py
+FUZZ += tests/fuzz/batch.sh
 
 .PHONY: bench-batch
 bench-batch: $(BUILD)/bin/pretext-batch

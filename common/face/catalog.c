@@ -321,7 +321,7 @@ static uint32_t *sort_values(value_set *s, error *e)
 {
     char **sorted = memory_allocate(s->count + 1, sizeof *sorted, e);
     uint32_t *new_number = memory_allocate(s->count + 1, sizeof *new_number, e);
-    if (sorted && new_number) {
+    if (sorted && new_number && s->count > 0) {
         memcpy(sorted, s->text, s->count * sizeof *sorted);
         qsort(sorted, s->count, sizeof *sorted, compare_texts);
         for (uint32_t i = 0; i < s->count; i++) {
@@ -358,7 +358,7 @@ static bool sort_names(catalog *c, error *e)
    before (rows are added with faces). */
 static bool sort_faces(catalog *c, error *e)
 {
-    qsort(c->face, c->face_count, sizeof *c->face, compare_keys);
+    if (c->face_count > 0) qsort(c->face, c->face_count, sizeof *c->face, compare_keys);
     uint32_t *new_number = memory_allocate(c->face_count + 1, sizeof *new_number, e);
     if (!new_number) return false;
     for (size_t i = 0; i < c->face_count; i++) new_number[c->face[i].row] = (uint32_t)i;
@@ -371,7 +371,8 @@ static bool sort_faces(catalog *c, error *e)
 /* Sorts the variants, leaves out repeated ones, and tells the faces where theirs are. */
 static void sort_variants(catalog *c)
 {
-    qsort(c->variant, c->variant_count, sizeof *c->variant, compare_variants);
+    if (c->variant_count > 0)
+        qsort(c->variant, c->variant_count, sizeof *c->variant, compare_variants);
     size_t kept = 0;
     for (size_t i = 0; i < c->variant_count; i++) {
         if (kept > 0 && compare_variants(&c->variant[kept - 1], &c->variant[i]) == 0) {
