@@ -17,7 +17,7 @@ static struct {
     double perplexity, exaggeration, angle, learning_rate;
     int64_t iterations;
     const char *svg;
-} options = {.perplexity = 30, .exaggeration = 12, .angle = 0.5, .iterations = 1000};
+} options = {.perplexity = 30, .exaggeration = 12, .angle = 0.3, .iterations = 1500};
 
 static const cli_option option_table[] = {
     {"method", 0, CLI_CHOICE, &options.method, .choices = method_choices, .argument = "METHOD",
@@ -25,11 +25,11 @@ static const cli_option option_table[] = {
     {"perplexity", 0, CLI_NUMBER, &options.perplexity, 1, 10000, .argument = "X",
      .help = "neighbours that count for a face, about (30)"},
     {"iterations", 0, CLI_INTEGER, &options.iterations, 0, 1000000, .argument = "N",
-     .help = "of gradient descent (1000)"},
+     .help = "of gradient descent (1500)"},
     {"exaggeration", 0, CLI_NUMBER, &options.exaggeration, 1, 1000, .argument = "X",
      .help = "of affinities in the first iterations (12)"},
     {"angle", 0, CLI_NUMBER, &options.angle, 0, 1, .argument = "X",
-     .help = "Barnes-Hut's accuracy; 0 is exact and slow (0.5)"},
+     .help = "Barnes-Hut's accuracy; 0 is exact and slow (0.3)"},
     {"learning-rate", 0, CLI_NUMBER, &options.learning_rate, 0, 1e9, .argument = "X",
      .help = "0: by the number of faces (0)"},
     {"svg", 0, CLI_STRING, &options.svg, .argument = "FILE", .unrecorded = true,

@@ -1,0 +1,196 @@
+# Detectors: gmm-fit, mlp-fit, score, evaluate, tsne, blades-score on made embeddings.
+
+setup() {
+  load helper
+  bats_require_minimum_version 1.5.0
+  cd "$BATS_TEST_TMPDIR"
+  make="$BLADES_ROOT/tests/embeddings.pl"
+}
+
+embeddings() { # the same four sources for every test
+  "$make" 200 12 photographic photos >photos
+  "$make" 60 12 photographic other 0 5 >other
+  "$make" 80 12 generated gan 1 2 >gan
+  "$make" 70 12 generated diffusion 0.2 7 >diffusion
+}
+
+
+@test "gmm-fit leaves generated faces out and says so; the detector tells them apart" {
+  embeddings
+  cat photos gan | gmm-fit -k 2 -o detector 2>said
+  grep -q 'left out 80 faces labelled generated' said
+  gmm-fit -q -k 2 -o alone photos
+  score -d detector photos gan >a && score -d alone photos gan >b
+  stream-dump a | grep -c '"generated":true' >all
+  [ "$(cat all)" -gt 75 ]
+  [ "$(stream-dump a | grep '"type":"score"' | md5sum)" = "$(stream-dump b | grep '"type":"score"' | md5sum)" ]
+}
+
+@test "the false alarm rate is that of the calibration faces" {
+  embeddings
+  gmm-fit -q -k 2 --calibrate fit --far 0.1 -o detector photos
+  [ "$(score -d detector photos | stream-dump | grep -c '"generated":true')" = 20 ]
+  gmm-fit -q -k 2 --calibrate other --far 0.05 -o detector photos
+  [ "$(score -d detector other | stream-dump | grep -c '"generated":true')" = 3 ]
+  run ! gmm-fit -q -k 2 --calibrate gan -o detector photos
+}
+
+@test "the same detector whatever the threads; another seed holds out other photos" {
+  embeddings
+  for kind in full diagonal tied; do
+    gmm-fit -q -k 3 --covariance $kind -j 1 -o one photos
+    gmm-fit -q -k 3 --covariance $kind -j 3 -o three photos
+    cmp one three
+  done
+  gmm-fit -q -k 3 --covariance tied --seed 5 -o other.seed photos
+  run ! cmp -s one other.seed
+  for kind in mlp linear knn; do
+    mlp-fit -q --classifier $kind --epochs 5 -j 1 -o one photos gan
+    mlp-fit -q --classifier $kind --epochs 5 -j 3 -o three photos gan
+    cmp one three
+  done
+}
+
+@test "few faces: clear messages, and a fit where one is possible" {
+  "$make" 10 40 '' few >few
+  run -65 gmm-fit -q -o detector few
+  [[ "$output" == *"too few for 10 components"*"smaller -k"* ]]
+  gmm-fit -q -k 2 -o detector few
+  score -d detector few | stream-dump --count | grep -q '^10 records, 0 errors'
+  "$make" 1 40 photographic one >one
+  gmm-fit -q -k 1 -o detector one
+  "$make" 0 40 photographic none >none
+  run -65 gmm-fit -q -k 1 -o detector none
+  run -65 mlp-fit -q -o detector few
+  [[ "$output" == *"labelled photographic"* ]]
+}
+
+@test "a range of components: the lowest BIC" {
+  "$make" 300 8 photographic photos 0 1 3 >photos
+  gmm-fit -k 1:5 --covariance diagonal -o detector photos 2>said
+  [ "$(grep -c BIC said)" = 5 ]
+  grep -q '3 diagonal components fitted' said
+  run -64 gmm-fit -k 5:2 photos
+  run -64 gmm-fit -k 0 photos
+  run -64 gmm-fit -k 3x photos
+}
+
+@test "score passes keys and error records on, and reports what it cannot score" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  "$make" 3 5 photographic narrow >narrow
+  run -65 --separate-stderr score -d detector narrow -o scores
+  [ "$(score -d detector narrow --max-errors 3 | stream-dump | grep -c '"reason":"its vector has another dimension')" = 3 ]
+  score -d detector --set by=me gan | stream-dump | sed -n 2p >line
+  grep -q '"source":"gan"' line && grep -q '"by":"me"' line && grep -q '"p_value":' line
+  run ! grep -q vector line
+  run -64 score gan
+  run -66 score -d nothing gan
+  run -65 score -d gan gan
+  head -c 3000 detector >cut
+  run -65 score -d cut gan
+}
+
+@test "score --text speaks to people; --fail-on-generated exits 1" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  run -1 score -d detector --text --fail-on-generated gan
+  [ "${#lines[@]}" = 80 ]
+  [[ "${lines[0]}" == "gan/00000.jpg: looks generated (log-likelihood "*"none of 20 known photographs looks as odd)" ]]
+  score -d detector --text --fail-on-generated --threshold -1e9 gan >out
+  run ! grep -v 'looks like a photograph' out
+}
+
+@test "every kind of classifier finds the generated faces" {
+  embeddings
+  for kind in mlp linear knn; do
+    mlp-fit -q --classifier $kind -o detector photos gan
+    found=$(score -d detector gan | stream-dump | grep -c '"generated":true')
+    wrong=$(score -d detector photos | stream-dump | grep -c '"generated":true' || true)
+    [ "$found" -gt 72 ] && [ "$wrong" -lt 20 ]
+  done
+  mlp-fit -q --far 0.1 --held-out-fraction 0.5 -o detector photos diffusion
+  score -d detector photos | stream-dump --header | grep -q '"higher":"generated"'
+}
+
+@test "evaluate: tables in every format, a table's column, pairs, equal sizes" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  score -d detector photos other gan diffusion >scores
+  evaluate --name OC scores >text
+  grep -q 'AUC by generator' text && grep -q '^OC ' text && grep -q 'mean' text
+  evaluate --table auc --format tsv scores >auc
+  [ "$(head -1 auc)" = "$(printf 'method\tdiffusion\tgan\tmean\tmean low\tmean high')" ]
+  evaluate --table confusion --format latex scores | grep -q '^gmm & .*\\\\$'
+  evaluate --format json scores | grep -q '"positive": "generated"'
+  stream-dump scores | sed -n 's/.*"id":"\([^"]*\)","score":\([^,]*\),.*/\1\t\2/p' >column.tsv
+  evaluate --table auc --format tsv --column same=column.tsv --higher same=photographic scores >both
+  [ "$(sed -n 2p both | cut -f2-4)" = "$(sed -n 3p both | cut -f2-4)" ]
+  evaluate --table summary --pair gan=other --per-class 50 scores | grep -Eq '^gan +50 +50 '
+  run -64 evaluate --pair gan=nobody scores
+  run -65 evaluate scores scores
+  [[ "$output" == *"comes twice"* ]]
+}
+
+@test "evaluate counts failed and missing images by source" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  "$make" 4 3 generated gan 0 1 2 odd >narrow
+  score -q -d detector --max-errors 9 photos gan narrow >scores
+  evaluate scores >text
+  grep -Eq '^gan +generated +80 .* 4$' text
+  stream-dump scores | sed -n 's/.*"id":"\(photos[^"]*\)","score":\([^,]*\),.*/\1\t\2/p' | tail -n +3 >column.tsv
+  printf 'elsewhere\t1\n' >>column.tsv
+  evaluate --column part=column.tsv --format json scores 2>said >json
+  grep -q '"missing": 82' json && grep -q '"unknown": 1' json
+  grep -q 'part: 82 faces are missing' said
+}
+
+@test "evaluate: the same intervals whatever the threads, others with another seed" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  score -d detector photos gan >scores
+  evaluate -j 1 scores >one && evaluate -j 3 scores >three && cmp one three
+  evaluate --seed 9 scores >other
+  run ! cmp -s one other
+  evaluate --roc roc --histogram histogram scores >/dev/null
+  awk 'NF == 3 && $1 ~ /^[0-9]/ {if ($1 < last && last < 1) bad = 1; last = $1; rows++} END {exit bad || rows < 50}' roc
+  [ "$(awk 'NF == 4 && $3 ~ /^[0-9]+$/ {sum += $3} END {print sum}' histogram)" = 280 ]
+}
+
+@test "tsne: the same points whatever the threads; keys kept; a plot" {
+  embeddings
+  tsne -q --iterations 100 --perplexity 10 -j 1 -o one photos gan
+  tsne -q --iterations 100 --perplexity 10 -j 3 -o three --svg plot.svg photos gan
+  cmp <(stream-dump one | tail -n +2) <(stream-dump three | tail -n +2)
+  stream-dump one | sed -n 2p | grep -q '"x":.*"y":.*"label":"photographic","source":"photos"'
+  grep -q '</svg>' plot.svg && grep -q 'gan, generated (80)' plot.svg
+  tsne --method pca photos | stream-dump --header | grep -q variance_share
+  "$make" 5 4 photographic five >five
+  run -65 tsne -q five
+  [[ "$output" == *"too few for a perplexity"* ]]
+}
+
+@test "streams cut short are refused by name" {
+  embeddings
+  head -c 5000 photos >cut
+  for tool in "gmm-fit -k 2 -o out" "mlp-fit -o out" tsne; do
+    run -65 $tool -q cut
+    [[ "$output" == *record* ]]
+  done
+}
+
+@test "blades-score: photos in, words out, an exit status" {
+  load fixture
+  fixture
+  status=0
+  "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos >out || status=$?
+  [ $status -le 1 ] && [ "$(grep -c ': looks ' out)" = 12 ]
+  BLADES_MODEL=model.safetensors BLADES_DETECTOR=detector.safetensors \
+    run -0 "$BLADES_ROOT/pipelines/blades-score" -h
+  echo no image >photos/broken.jpg
+  run -65 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos
+  [[ "$output" == *"broken.jpg: could not be examined"* ]]
+  run -64 "$BLADES_ROOT/pipelines/blades-score"
+  HOME=$PWD XDG_DATA_HOME= run -66 "$BLADES_ROOT/pipelines/blades-score" -m nothing -d detector.safetensors photos
+}
