@@ -1,11 +1,11 @@
 # make demo: the whole experiment on drawn faces behind simulated cameras, in a few minutes on two cores.
 # Variables: DEMO (folder), DEMO_PHOTOS, DEMO_SHOWN, DEMO_TEST, DEMO_SIZE, DEMO_STEPS, DEMO_TASKS.
 DEMO ?= $(BUILD)/demo
-DEMO_PHOTOS ?= 480
+DEMO_PHOTOS ?= 640
 DEMO_SHOWN ?= 240
 DEMO_TEST ?= 100
-DEMO_STEPS ?= 400
-DEMO_SIZE ?= 144
+DEMO_STEPS ?= 600
+DEMO_SIZE ?= 96
 DEMO_TASKS ?= examples/tasks/reference.json
 
 demo.generators := upsampler smoother blender quantiser
@@ -21,10 +21,10 @@ demo.perceptron := yes
 demo.test := $(DEMO)/unseen-photographs.photos $(demo.generators:%=$(DEMO)/%.photos)
 demo.tasks := $(DEMO_TASKS)
 demo.pictures := $(DEMO)/photographs $(demo.generators:%=$(DEMO)/%)
-demo.face-options := --size 96 --sheet-rows 10
-demo.batch-options := --size 64 --batch 32 --epochs 40
+demo.face-options := --size 80 --sheet-rows 10
+demo.batch-options := --size 80 --batch 32 --epochs 1000 --flip
 demo.train-options := --arch resnet18 --width 0.25 --embedding-dim 64 --text-layers 2 --text-width 64 \
-  --steps $(DEMO_STEPS) --lr 1e-3 --lambda-lr 3e-3
+  --steps $(DEMO_STEPS) --schedule-steps $(DEMO_STEPS) --warmup 20 --lr 2e-3 --lambda-lr 3e-3
 demo.gmm-options := -k 4 --covariance tied
 demo.mlp-options :=
 demo.embed-options :=

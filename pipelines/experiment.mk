@@ -101,7 +101,7 @@ $$($(1).out)/report.html: $$($(1).results) $$($(1).sheet) pipelines/report
 endef
 
 define plot_evaluation
-$(BUILD)/bin/evaluate -q --bootstrap 0 $(2) --table auc --roc $(1)-roc.data --histogram $(1)-histogram.data -o $(1)-auc.txt
+$(BUILD)/bin/evaluate -q --bootstrap 0 $(2) --table auc --bins 24 --roc $(1)-roc.data --histogram $(1)-histogram.data -o $(1)-auc.txt
 pipelines/plot-evaluation $(1)-roc.data $(1)-histogram.data $(1)
 rm -f $(1)-roc.data $(1)-histogram.data $(1)-auc.txt
 endef
