@@ -12,7 +12,7 @@ enum { SEGMENT_LIMIT = 4096, GARBAGE_LIMIT = 1 << 20 };
 typedef struct segment {
     int marker;
     uint64_t offset; /* of the contents */
-    uint32_t size;   /* of the contents; may end beyond the file */
+    uint32_t size;   /* of the contents */
 } segment;
 
 /* The pieces of one EXIF block: more than one when a block over 64 KiB goes on in the segments that
@@ -68,7 +68,7 @@ static bool next_segment(segment_walk *w, segment *g)
     g->offset = w->at + 2;
     g->size = big_endian_16(p) - 2;
     w->at = g->offset + g->size;
-    return true;
+    return w->at <= w->source->size; /* one that is cut off is not to be trusted */
 }
 
 /* The length of "Exif\0" and the byte after it, before which some writers leave up to four bytes; 0

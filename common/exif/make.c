@@ -74,7 +74,7 @@ static const struct make_row {
     {"kddi", "KDDI"},
     {"kddica", "KDDI"},
     {"kodak", "Kodak"},
-    {"konica", "Konica Minolta"},
+    {"konica", "Konica"},
     {"konicaminolta", "Konica Minolta"},
     {"konicaminoltacamera", "Konica Minolta"},
     {"konicaminoltaphotoimaging", "Konica Minolta"},
