@@ -82,7 +82,10 @@ photo_key photo_key_of(unsigned number)
 
 void photo_tags_clear(photo_tags *t)
 {
-    for (int i = 0; i < KEY_COUNT; i++) t->value[i].kind = VALUE_ABSENT;
+    for (int i = 0; i < KEY_COUNT; i++) {
+        t->value[i].kind = VALUE_ABSENT;
+        t->value[i].count = 0;
+    }
 }
 
 /* The length of the UTF-8 sequence at s (RFC 3629), or 0. */
