@@ -82,11 +82,12 @@ static void orientation_find(jpeg_reader *r, image_info *info)
     }
 }
 
+/* What setjmp's caller looks at after longjmp must be volatile. */
 bool jpeg_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)
 {
     jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
     if (r == NULL) return false;
-    bool done = false;
+    volatile bool done = false;
     *info = (image_info){.format = IMAGE_JPEG, .orientation = 1};
     if (setjmp(r->failed) == 0) {
         jpeg_reader_start(r, bytes, size, e);
@@ -190,7 +191,7 @@ bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image
     jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
     /* Kept outside the frame that longjmp returns to. */
     uint8_t **spare = memory_zeroed(1, sizeof *spare, e);
-    bool done = false;
+    volatile bool done = false;
     if (r != NULL && spare != NULL) {
         r->e = e;
         if (setjmp(r->failed) == 0) {
