@@ -30,7 +30,7 @@ peak=$("$bench" peak)
 note "training, batch 48 ..."
 ours=$("$bench" train float32 48 3)
 ours16=$("$bench" train bf16 48 3)
-lean=$("$bench" train float32 48 1 recompute)
+lean=$("$bench" train float32 48 1 2)
 torch=$(/usr/bin/python3 "$here/encoder_pytorch.py" train 48 2)
 torch_tuned=$(env "$tuned" /usr/bin/python3 "$here/encoder_pytorch.py" train 48 2)
 note "inference, batch 16 ..."

@@ -1,4 +1,4 @@
-/* Measures the image encoder: encoder_bench peak | train | infer [float32|bf16] [batch] [rounds] [recompute].
+/* Measures the image encoder: encoder_bench peak | train | infer [float32|bf16] [batch] [rounds] [stages recomputed].
    Prints one line: images (or GFLOP) a second as the median, and the peak memory in GB. */
 #include "cli/cpu.h"
 #include "cli/progress.h"
@@ -88,9 +88,9 @@ int main(int argc, char **argv)
 {
     nn_threads_set(2);
     if (argc > 1 && !strcmp(argv[1], "peak")) return peak_print();
-    if (argc < 5) return fputs("usage: encoder_bench train|infer float32|bf16 BATCH ROUNDS [recompute]\n", stderr), 64;
+    if (argc < 5) return fputs("usage: encoder_bench train|infer float32|bf16 BATCH ROUNDS [STAGES]\n", stderr), 64;
     bench b = {.batch = atoi(argv[3]), .train = !strcmp(argv[1], "train")};
-    image_encoder_config c = {.depth = 50, .width = 1, .embedding_dim = D, .size = SIZE, .recompute = argc > 5,
+    image_encoder_config c = {.depth = 50, .width = 1, .embedding_dim = D, .size = SIZE, .recompute = argc > 5 ? atoi(argv[5]) : 0,
                               .precision = !strcmp(argv[2], "bf16") ? IMAGE_BF16 : IMAGE_FLOAT32};
     error e = {0};
     if (!bench_make(&b, &c, &e)) return fprintf(stderr, "encoder_bench: %s\n", e.text), e.status;
