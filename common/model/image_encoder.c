@@ -298,8 +298,8 @@ static int block_end(const block *k)
     return k->shortcut > k->last ? k->shortcut : k->last;
 }
 
-/* Raw outputs of the units of the blocks that are recomputed, in one region that all of them share, or
- * of those that are not, each in its own. */
+/* Raw outputs of the units of the blocks that are recomputed, in one region that all of them share,
+ * or of those that are not, each in its own. */
 static void outputs_layout(const image_encoder *m, slot *s, bool recomputed, arena *a)
 {
     arena start = *a;

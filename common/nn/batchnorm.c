@@ -26,8 +26,8 @@ void batchnorm_forward(batchnorm *n, const double *totals, double count, const f
     for (int c = n->channels; c < n->padded; c++) map_set(n, c, 0, 0, 0, 0);
 }
 
-void batchnorm_forward_frozen(batchnorm *n, const float *running_mean, const float *running_variance,
-                              const float *weight, const float *bias)
+void batchnorm_forward_frozen(batchnorm *n, const float *running_mean,
+                              const float *running_variance, const float *weight, const float *bias)
 {
     n->frozen = true;
     n->count = 1;
@@ -79,8 +79,8 @@ void batchnorm_update(const batchnorm *n, float *running_mean, float *running_va
     double unbiased = n->count > 1 ? n->count / (n->count - 1) : 1;
     for (int c = 0; c < n->channels; c++) {
         running_mean[c] = (float)((1 - MOMENTUM) * running_mean[c] + MOMENTUM * n->mean[c]);
-        running_variance[c] = (float)((1 - MOMENTUM) * running_variance[c] +
-                                      MOMENTUM * unbiased * n->variance[c]);
+        running_variance[c] =
+            (float)((1 - MOMENTUM) * running_variance[c] + MOMENTUM * unbiased * n->variance[c]);
     }
 }
 

@@ -29,32 +29,30 @@ INLINE vf KERNEL(operand_vector)(const operand_kind kind, const operand *o, long
 }
 
 /* Runs `statement` with KIND a constant, so that each kind gets a loop of its own. */
-#define FOR_KIND(o, statement)                  \
-    switch ((o)->kind) {                        \
-        KIND_CASE(OPERAND_PLAIN, statement)     \
-        KIND_CASE(OPERAND_AFFINE, statement)    \
-        KIND_CASE(OPERAND_RELU, statement)      \
-        KIND_CASE(OPERAND_LINEAR, statement)    \
-        KIND_CASE(OPERAND_TANGENT, statement)   \
+#define FOR_KIND(o, statement)                                                                     \
+    switch ((o)->kind) {                                                                           \
+        KIND_CASE(OPERAND_PLAIN, statement)                                                        \
+        KIND_CASE(OPERAND_AFFINE, statement)                                                       \
+        KIND_CASE(OPERAND_RELU, statement)                                                         \
+        KIND_CASE(OPERAND_LINEAR, statement)                                                       \
+        KIND_CASE(OPERAND_TANGENT, statement)                                                      \
     }
-#define KIND_CASE(kind, statement)      \
-    case kind: {                        \
-        const operand_kind KIND = kind; \
-        statement;                      \
+#define KIND_CASE(kind, statement)                                                                 \
+    case kind: {                                                                                   \
+        const operand_kind KIND = kind;                                                            \
+        statement;                                                                                 \
     } break;
 
-INLINE void KERNEL(load_kind)(const operand_kind kind, REAL *to, long ld, const operand *o, long first,
-                              int n, int C)
+INLINE void KERNEL(load_kind)(const operand_kind kind, REAL *to, long ld, const operand *o,
+                              long first, int n, int C)
 {
     for (int r = 0; r < n; r++)
         for (int c = 0; c < C; c += LANES)
             STORE(to + r * ld + c, KERNEL(operand_vector)(kind, o, (first + r) * C + c, c));
 }
 
-static void KERNEL(load)(void *to, long ld, const operand *o, long first, int n, int C)
-{
-    FOR_KIND(o, KERNEL(load_kind)(KIND, to, ld, o, first, n, C))
-}
+static void KERNEL(load)(void *to, long ld, const operand *o, long first, int n,
+                         int C){FOR_KIND(o, KERNEL(load_kind)(KIND, to, ld, o, first, n, C))}
 
 /* Vectors taken together along the channels, so that whole cache lines are used. */
 #if LANES == 16
@@ -126,8 +124,8 @@ INLINE void KERNEL(store_sums)(const int vectors, const result_kind kind, const 
     }
 }
 
-INLINE void KERNEL(store_columns)(const int vectors, const result *r, const float *v, long first, int n,
-                                  int C, int c, float *sums)
+INLINE void KERNEL(store_columns)(const int vectors, const result *r, const float *v, long first,
+                                  int n, int C, int c, float *sums)
 {
     if (r->kind == RESULT_STATISTICS)
         KERNEL(store_statistics)(vectors, r, v, first, n, C, c, sums);
@@ -176,7 +174,8 @@ static void KERNEL(store)(const result *r, const float *v, long first, int n, in
 }
 
 INLINE void KERNEL(join_kinds)(const operand_kind p_kind, const operand_kind q_kind, REAL *to,
-                               const operand *p, const operand *q, const REAL *z, long first, int n, int C)
+                               const operand *p, const operand *q, const REAL *z, long first, int n,
+                               int C)
 {
     for (long r = first; r < first + n; r++)
         for (int c = 0; c < C; c += LANES) {
@@ -186,8 +185,8 @@ INLINE void KERNEL(join_kinds)(const operand_kind p_kind, const operand_kind q_k
         }
 }
 
-static void KERNEL(join)(void *to, const operand *p, const operand *q, const void *z, long first, int n,
-                         int C)
+static void KERNEL(join)(void *to, const operand *p, const operand *q, const void *z, long first,
+                         int n, int C)
 {
     if (p->kind == OPERAND_AFFINE)
         FOR_KIND(q, KERNEL(join_kinds)(OPERAND_AFFINE, KIND, to, p, q, z, first, n, C))

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Blocks have about `floats` of operand and result, but enough rows to make use of the weights passing by; and
-   there are enough blocks to share among threads. */
+/* Blocks have about `floats` of operand and result, but enough rows to make use of the weights
+   passing by; and there are enough blocks to share among threads. */
 int block_rows(long rows, int columns, long floats)
 {
     long block = floats / columns / 6 * 6;
@@ -71,20 +71,25 @@ static void need_sums(workspace_need *need, long blocks, int C)
 
 static void need_training(const convolution *c, const workspace *w, int n, workspace_need *need)
 {
-    size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_BACKWARD), columns = (size_t)(c->depth + c->out_padded + 64);
+    size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_BACKWARD),
+           columns = (size_t)(c->depth + c->out_padded + 64);
     size_t image = (size_t)c->height * (size_t)c->width * (size_t)c->in_padded;
     size_t scratch = w->matrix->tn_scratch(c->depth, c->out_padded, (int)rows);
     need_raise(&need->thread, rows * columns * (w->block->size + sizeof(float)) + scratch +
                                   (image + weights_dense_size(c)) * sizeof(float) + 65536);
     need_sums(need, maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)), c->in_padded);
     if (!c->winograd) return;
-    need_raise(&need->thread, winograd_thread_size(c->height, c->width, c->out_padded, c->in_padded));
     need_raise(&need->thread,
-               winograd_gradient_scratch(w, c->height, c->width, c->in_padded, c->out_padded) + 4096);
-    need_sums(need, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n), c->in_padded);
+               winograd_thread_size(c->height, c->width, c->out_padded, c->in_padded));
+    need_raise(&need->thread,
+               winograd_gradient_scratch(w, c->height, c->width, c->in_padded, c->out_padded) +
+                   4096);
+    need_sums(need, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n),
+              c->in_padded);
 }
 
-void convolution_start(convolution *c, int n, const workspace *w, bool training, workspace_need *need)
+void convolution_start(convolution *c, int n, const workspace *w, bool training,
+                       workspace_need *need)
 {
     c->out_height = (c->height + 2 * c->padding - c->kernel_height) / c->stride + 1;
     c->out_width = (c->width + 2 * c->padding - c->kernel_width) / c->stride + 1;
@@ -94,23 +99,28 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
     c->depth = c->bordered ? channels_padded(places * c->in) : places * c->in_padded;
     c->direct = places == 1 && c->stride == 1 && c->padding == 0 && !c->bordered;
     int tiles = ((c->height + 1) / 2) * ((c->width + 1) / 2);
-    c->winograd = c->kernel_height == 3 && c->kernel_width == 3 && c->stride == 1 && c->padding == 1 &&
-                  !c->bordered && c->height * c->width * 9 * 10 > tiles * 16 * 13;
+    c->winograd = c->kernel_height == 3 && c->kernel_width == 3 && c->stride == 1 &&
+                  c->padding == 1 && !c->bordered &&
+                  c->height * c->width * 9 * 10 > tiles * 16 * 13;
 
     size_t packed = convolution_packed_size(c, w);
     if (training) /* packed one way or the other, and twice for jvp */
         packed = 2 * maximum_size(packed, packed_transposed_size(c, w));
     need_raise(&need->shared, packed_offset(c) + packed);
     if (training && c->winograd)
-        need_raise(&need->shared, packed_offset(c) + packed_transposed_size(c, w) +
-                                      winograd_gradient_size(w, c->height, c->width, c->in_padded, c->out_padded));
+        need_raise(&need->shared,
+                   packed_offset(c) + packed_transposed_size(c, w) +
+                       winograd_gradient_size(w, c->height, c->width, c->in_padded, c->out_padded));
     size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_FORWARD);
     need_raise(&need->thread, rows * ((size_t)stride_of(w, c->depth) * w->block->size +
-                                      (size_t)c->out_padded * sizeof(float)) + 65536);
+                                      (size_t)c->out_padded * sizeof(float)) +
+                                  65536);
     need_sums(need, blocks_of((long)n * c->out_height * c->out_width, 48), c->out_padded);
     if (c->winograd) {
-        need_raise(&need->thread, winograd_thread_size(c->height, c->width, c->in_padded, c->out_padded));
-        need_sums(need, winograd_blocks(c->height, c->width, c->in_padded, c->out_padded, n), c->out_padded);
+        need_raise(&need->thread,
+                   winograd_thread_size(c->height, c->width, c->in_padded, c->out_padded));
+        need_sums(need, winograd_blocks(c->height, c->width, c->in_padded, c->out_padded, n),
+                  c->out_padded);
     }
     if (training) need_training(c, w, n, need);
 }
@@ -126,7 +136,8 @@ const float *weights_dense(const convolution *c, const float *W, const float *sc
             const float *from = W + ((long)p * group_in + i % group_in) * c->out;
             float *to = room + ((long)p * channels + i) * c->out_padded;
             int first = i / group_in * group_out;
-            for (int o = first; o < first + group_out; o++) to[o] = scale ? from[o] * scale[o] : from[o];
+            for (int o = first; o < first + group_out; o++)
+                to[o] = scale ? from[o] * scale[o] : from[o];
         }
     return room;
 }
@@ -144,15 +155,16 @@ void weights_reduce(const convolution *c, const float *dense, float *dW)
         }
 }
 
-/* Windows of a bordered image: each window row is contiguous. Copies are whole 16s; what is copied too much is
-   overwritten by the next row, or meets zero weights. */
-static void bordered_gather(const convolution *c, size_t size, const char *image, int row, int column,
-                            char *a)
+/* Windows of a bordered image: each window row is contiguous. Copies are whole 16s; what is copied
+   too much is overwritten by the next row, or meets zero weights. */
+static void bordered_gather(const convolution *c, size_t size, const char *image, int row,
+                            int column, char *a)
 {
     long width = c->width + 2 * c->padding, run = (long)c->kernel_width * c->in;
     for (int i = 0; i < c->kernel_height; i++) {
-        const char *from = image + (((long)row * c->stride + i) * width + (long)column * c->stride) *
-                                       c->in * (long)size;
+        const char *from =
+            image +
+            (((long)row * c->stride + i) * width + (long)column * c->stride) * c->in * (long)size;
         char *to = a + i * run * (long)size;
         for (long k = 0; k < run * (long)size; k += 32) memcpy(to + k, from + k, 32);
     }
@@ -160,8 +172,8 @@ static void bordered_gather(const convolution *c, size_t size, const char *image
     memset(a + used * (long)size, 0, (size_t)(c->depth - used) * size);
 }
 
-static void window_gather(const convolution *c, const workspace *w, const operand *x, long image, int row,
-                          int column, char *a)
+static void window_gather(const convolution *c, const workspace *w, const operand *x, long image,
+                          int row, int column, char *a)
 {
     size_t pixel = (size_t)c->in_padded * w->block->size;
     int top = row * c->stride - c->padding, left = column * c->stride - c->padding;
@@ -175,8 +187,8 @@ static void window_gather(const convolution *c, const workspace *w, const operan
         }
         if (begin > 0) memset(a, 0, pixel * (size_t)begin);
         w->block->load(a + pixel * (size_t)begin, c->in_padded, x,
-                       image * c->height * c->width + (long)h * c->width + left + begin, end - begin,
-                       c->in_padded);
+                       image * c->height * c->width + (long)h * c->width + left + begin,
+                       end - begin, c->in_padded);
         if (end < c->kernel_width)
             memset(a + pixel * (size_t)end, 0, pixel * (size_t)(c->kernel_width - end));
     }
@@ -201,7 +213,8 @@ void windows_gather(const convolution *c, const workspace *w, const operand *x, 
         }
         size_t bytes = (size_t)(c->height + 2 * c->padding) * (size_t)(c->width + 2 * c->padding) *
                        (size_t)c->in * size;
-        bordered_gather(c, size, (const char *)x->x + (size_t)image * bytes, row, place % c->out_width, to);
+        bordered_gather(c, size, (const char *)x->x + (size_t)image * bytes, row,
+                        place % c->out_width, to);
     }
 }
 
@@ -214,8 +227,8 @@ static void block_apply(const convolution *c, const workspace *w, const term *te
     long first = (long)block * rows, ld = stride_of(w, c->depth);
     int n = (int)(pixels - first < rows ? pixels - first : rows);
     void *a = arena_take(&buffer, (size_t)rows * (size_t)ld * size);
-    bool in_place = size == sizeof(float) && (y->kind == RESULT_RAW || y->kind == RESULT_STATISTICS) &&
-                    !y->add;
+    bool in_place =
+        size == sizeof(float) && (y->kind == RESULT_RAW || y->kind == RESULT_STATISTICS) && !y->add;
     float *v = in_place ? (float *)y->to + first * c->out_padded
                         : arena_take(&buffer, (size_t)rows * (size_t)c->out_padded * sizeof(float));
     for (int t = 0; t < count; t++) {
@@ -227,9 +240,11 @@ static void block_apply(const convolution *c, const workspace *w, const term *te
         } else {
             windows_gather(c, w, terms[t].x, first, n, a, ld);
         }
-        w->matrix->nn(n, c->out_padded, c->depth, from, stride, terms[t].packed, v, c->out_padded, t > 0);
+        w->matrix->nn(n, c->out_padded, c->depth, from, stride, terms[t].packed, v, c->out_padded,
+                      t > 0);
     }
-    w->block->store(y, v, first, n, c->out_padded, sums_of_block(w, y->kind, block, c->out_padded, n));
+    w->block->store(y, v, first, n, c->out_padded,
+                    sums_of_block(w, y->kind, block, c->out_padded, n));
 }
 
 static void terms_apply(const convolution *c, const workspace *w, const term *terms, int count,
@@ -257,7 +272,8 @@ void convolution_pack(const convolution *c, const workspace *w, const float *W, 
     float *room = (float *)w->shared;
     const float *dense = weights_dense(c, W, scale, room);
     if (c->winograd)
-        winograd_pack(w, dense, c->in_padded, c->out_padded, false, room + weights_dense_size(c), packed);
+        winograd_pack(w, dense, c->in_padded, c->out_padded, false, room + weights_dense_size(c),
+                      packed);
     else
         w->matrix->pack(c->depth, c->out_padded, dense, c->out_padded, 1, packed);
 }

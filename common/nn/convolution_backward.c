@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* Rows of output pixels are summed into the weights' gradient in lanes: each lane is a run of blocks whose sum one
-   thread makes in its own memory; the lanes' sums are added in order. So the result does not depend on the
-   threads, and no thread has to wait long. Few rows get few lanes, since each costs a pass over the weights. */
+/* Rows of output pixels are summed into the weights' gradient in lanes: each lane is a run of
+   blocks whose sum one thread makes in its own memory; the lanes' sums are added in order. So the
+   result does not depend on the threads, and no thread has to wait long. Few rows get few lanes,
+   since each costs a pass over the weights. */
 typedef struct lanes {
     long pixels;
     int rows;   /* of a block */
@@ -42,7 +43,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
     const convolution *c = p->c;
     const workspace *w = p->w;
     size_t size = w->block->size;
-    long first = (long)block * l->rows, ldx = stride_of(w, c->depth), ldd = stride_of(w, c->out_padded);
+    long first = (long)block * l->rows, ldx = stride_of(w, c->depth),
+         ldd = stride_of(w, c->out_padded);
     int n = (int)(l->pixels - first < l->rows ? l->pixels - first : l->rows);
     void *a = arena_take(&buffer, (size_t)l->rows * (size_t)ldx * size);
     void *d = arena_take(&buffer, (size_t)l->rows * (size_t)ldd * size);
@@ -51,7 +53,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
     if (p->room) {
         size_t row = (size_t)c->out_padded * size;
         for (int r = 0; r < n; r++)
-            memcpy((char *)p->room + (size_t)(first + r) * row, (char *)d + (size_t)(r * ldd) * size, row);
+            memcpy((char *)p->room + (size_t)(first + r) * row,
+                   (char *)d + (size_t)(r * ldd) * size, row);
     }
     const void *from = a;
     if (c->direct && p->x->kind == OPERAND_PLAIN) {
@@ -84,8 +87,8 @@ static void lanes_backward(const pass *p, const lanes *l, float *dW)
     }
 }
 
-/* v (height, width, in) += the gradients `from` (n, depth) of the windows of output pixels first.. of one
-   image. */
+/* v (height, width, in) += the gradients `from` (n, depth) of the windows of output pixels first..
+   of one image. */
 static void windows_scatter(const convolution *c, const float *from, int first, int n, float *v)
 {
     for (int r = first; r < first + n; r++) {
@@ -96,7 +99,8 @@ static void windows_scatter(const convolution *c, const float *from, int first, 
                 int h = top + i, k = left + j;
                 if (h < 0 || k < 0 || h >= c->height || k >= c->width) continue;
                 float *to = v + ((long)h * c->width + k) * c->in_padded;
-                for (int channel = 0; channel < c->in_padded; channel++) to[channel] += from[channel];
+                for (int channel = 0; channel < c->in_padded; channel++)
+                    to[channel] += from[channel];
             }
     }
 }
@@ -113,10 +117,10 @@ static void image_backward(const convolution *c, const workspace *w, const void 
     memset(v, 0, (size_t)inputs * (size_t)c->in_padded * sizeof(float));
     for (int first = 0; first < pixels; first += rows) {
         int n = minimum(rows, pixels - first);
-        const char *d = (const char *)dy +
-                        ((size_t)image * (size_t)pixels + (size_t)first) * (size_t)c->out_padded *
-                            w->block->size;
-        w->matrix->nn(n, c->depth, c->out_padded, d, c->out_padded, transposed, windows, c->depth, false);
+        const char *d = (const char *)dy + ((size_t)image * (size_t)pixels + (size_t)first) *
+                                               (size_t)c->out_padded * w->block->size;
+        w->matrix->nn(n, c->depth, c->out_padded, d, c->out_padded, transposed, windows, c->depth,
+                      false);
         windows_scatter(c, windows, first, n, v);
     }
     w->block->store(dx, v, (long)image * inputs, inputs, c->in_padded,
@@ -124,17 +128,19 @@ static void image_backward(const convolution *c, const workspace *w, const void 
 }
 
 /* The gradient of x from the kept dy, image by image. */
-static void images_backward(const convolution *c, const workspace *w, const void *dy, const void *transposed,
-                            const result *dx, int n)
+static void images_backward(const convolution *c, const workspace *w, const void *dy,
+                            const void *transposed, const result *dx, int n)
 {
-    int threads = workspace_threads(w, (double)n * c->out_height * c->out_width * c->depth * c->out_padded / 16);
+    int threads = workspace_threads(w, (double)n * c->out_height * c->out_width * c->depth *
+                                           c->out_padded / 16);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int i = 0; i < n; i++) image_backward(c, w, dy, transposed, dx, i);
 }
 
 static void result_total(const convolution *c, const workspace *w, const result *dx, int blocks)
 {
-    if (dx->kind == RESULT_MASKED || dx->kind == RESULT_JOIN) sums_total(w, dx->kind, blocks, c->in_padded);
+    if (dx->kind == RESULT_MASKED || dx->kind == RESULT_JOIN)
+        sums_total(w, dx->kind, blocks, c->in_padded);
 }
 
 static void transposed_pack(const convolution *c, const workspace *w, const float *W, void *packed)
@@ -142,21 +148,23 @@ static void transposed_pack(const convolution *c, const workspace *w, const floa
     float *room = (float *)w->shared;
     const float *dense = weights_dense(c, W, NULL, room);
     if (c->winograd)
-        winograd_pack(w, dense, c->in_padded, c->out_padded, true, room + weights_dense_size(c), packed);
+        winograd_pack(w, dense, c->in_padded, c->out_padded, true, room + weights_dense_size(c),
+                      packed);
     else
         w->matrix->pack(c->out_padded, c->depth, dense, 1, c->out_padded, packed);
 }
 
-/* The shared buffer holds dense weights, planes, packed planes, transformed tiles; the first two serve for the
-   gradients once the weights are packed. */
-static void winograd_backward(const convolution *c, const workspace *w, const operand *x, const operand *dy,
-                              void *room, const float *W, float *dW, const result *dx, int n)
+/* The shared buffer holds dense weights, planes, packed planes, transformed tiles; the first two
+   serve for the gradients once the weights are packed. */
+static void winograd_backward(const convolution *c, const workspace *w, const operand *x,
+                              const operand *dy, void *room, const float *W, float *dW,
+                              const result *dx, int n)
 {
     char *packed = w->shared + packed_offset(c), *buffer = packed + packed_transposed_size(c, w);
     float *dense = (float *)w->shared, *planes = dense + weights_dense_size(c);
     if (dx) transposed_pack(c, w, W, packed);
-    winograd_weights_backward(w, x, dy, dx ? room : NULL, c->height, c->width, c->in_padded, c->out_padded, n,
-                              dense, planes, buffer);
+    winograd_weights_backward(w, x, dy, dx ? room : NULL, c->height, c->width, c->in_padded,
+                              c->out_padded, n, dense, planes, buffer);
     weights_reduce(c, dense, dW);
     if (!dx) return;
     operand plain = {.kind = OPERAND_PLAIN, .x = room};
@@ -165,8 +173,9 @@ static void winograd_backward(const convolution *c, const workspace *w, const op
     result_total(c, w, dx, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n));
 }
 
-void convolution_backward(const convolution *c, const workspace *w, const operand *x, const operand *dy,
-                          void *room, const float *W, float *dW, const result *dx, int n)
+void convolution_backward(const convolution *c, const workspace *w, const operand *x,
+                          const operand *dy, void *room, const float *W, float *dW,
+                          const result *dx, int n)
 {
     if (c->winograd) {
         winograd_backward(c, w, x, dy, room, W, dW, dx, n);

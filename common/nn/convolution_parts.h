@@ -31,8 +31,8 @@ static inline long stride_of(const workspace *w, int columns)
     return columns + (w->block->size == 2 ? 32 : 16);
 }
 
-/* Floats of operand and result in a block. Forward: the second-level cache. Backward more, since each block goes
-   over the gradient of all weights. */
+/* Floats of operand and result in a block. Forward: the second-level cache. Backward more, since
+   each block goes over the gradient of all weights. */
 #define BLOCK_FORWARD (1L << 18)
 #define BLOCK_BACKWARD (1L << 20)
 
@@ -43,30 +43,33 @@ int block_rows(long rows, int columns, long floats);
 void windows_gather(const convolution *c, const workspace *w, const operand *x, long first, int n,
                     void *a, long ld);
 
-/* W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one, else written to
-   `room`. `scale` (out) multiplies the columns; NULL: 1. */
+/* W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one, else written
+   to `room`. `scale` (out) multiplies the columns; NULL: 1. */
 const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room);
 size_t weights_dense_size(const convolution *c);
 /* dW (places, in / groups, out) += the dense matrix's elements. */
 void weights_reduce(const convolution *c, const float *dense, float *dW);
 
-/* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed ones. */
+/* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed
+ * ones. */
 size_t packed_offset(const convolution *c);
 /* Bytes of the packed transposed weights, for the gradient of the input. */
 size_t packed_transposed_size(const convolution *c, const workspace *w);
 
-/* Winograd's way. The packed planes of dense weights, of the transposed convolution with `flipped`; `room`
-   holds 16 planes of floats. */
+/* Winograd's way. The packed planes of dense weights, of the transposed convolution with `flipped`;
+   `room` holds 16 planes of floats. */
 size_t winograd_packed_size(const workspace *w, int in, int out);
-void winograd_pack(const workspace *w, const float *dense, int in, int out, bool flipped, float *room,
-                   void *packed);
+void winograd_pack(const workspace *w, const float *dense, int in, int out, bool flipped,
+                   float *room, void *packed);
 /* Sums the terms: (n, height, width, in) to (n, height, width, out), both padded. */
 void winograd_apply(const workspace *w, const term *terms, int count, int height, int width, int in,
                     int out, const result *y, int n);
-/* dense (9 places, in, out) = the gradient of dense weights; dy is kept in `room` (as operand dy; may be its
-   x). dU: room for 16 planes of in * out floats; `buffer`: winograd_gradient_size bytes, 64-byte aligned. */
-void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room, int height,
-                               int width, int in, int out, int n, float *dense, float *dU, void *buffer);
+/* dense (9 places, in, out) = the gradient of dense weights; dy is kept in `room` (as operand dy;
+   may be its x). dU: room for 16 planes of in * out floats; `buffer`: winograd_gradient_size bytes,
+   64-byte aligned. */
+void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room,
+                               int height, int width, int in, int out, int n, float *dense,
+                               float *dU, void *buffer);
 size_t winograd_gradient_size(const workspace *w, int height, int width, int in, int out);
 /* Bytes of scratch a thread needs for it. */
 size_t winograd_gradient_scratch(const workspace *w, int height, int width, int in, int out);

@@ -1,4 +1,5 @@
-/* Matrix products by OpenBLAS, single-threaded within each worker: portable, and fast nearly everywhere. */
+/* Matrix products by OpenBLAS, single-threaded within each worker: portable, and fast nearly
+ * everywhere. */
 #include "nn/matrix_instances.h"
 
 #include <cblas.h>
@@ -29,8 +30,8 @@ static size_t tn_scratch(int K, int N, int n)
     return 0;
 }
 
-static void tn(int K, int N, int n, const void *X, long ldx, const void *D, long ldd, float *W, long ldw,
-               void *scratch)
+static void tn(int K, int N, int n, const void *X, long ldx, const void *D, long ldd, float *W,
+               long ldw, void *scratch)
 {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, K, N, n, 1, X, (int)ldx, D, (int)ldd, 1, W,
                 (int)ldw);

@@ -2,9 +2,10 @@
      KERNEL(name)  the name of this instance's functions
      BF16          1 for bfloat16 operands, 0 for float
      NN_ROWS, NN_VECTORS, TN_ROWS, TN_VECTORS   sizes of the register tiles
-   Operands are read in units of 32 bits: one float, or two bfloat16 that are neighbours along the summed
-   dimension. Packed matrices are panels of NN_VECTORS * LANES columns, each holding its rows of units one
-   after the other; the last panel is as narrow as whole vectors allow and padded with zeros. */
+   Operands are read in units of 32 bits: one float, or two bfloat16 that are neighbours along the
+   summed dimension. Packed matrices are panels of NN_VECTORS * LANES columns, each holding its rows
+   of units one after the other; the last panel is as narrow as whole vectors allow and padded with
+   zeros. */
 
 #include "nn/matrix.h"
 #include "nn/vector.h"
@@ -75,8 +76,8 @@ static void KERNEL(pack)(int K, int N, const float *W, long row_stride, long col
         if (columns < width || (BF16 && K % 2))
             memset(panel, 0, (size_t)UNITS(K) * width * sizeof(unit));
         for (int k = 0; k < K; k += 16)
-            KERNEL(pack_rows)(k, K, columns, W + column * column_stride, row_stride, column_stride,
-                              panel, width);
+            KERNEL(pack_rows)
+            (k, K, columns, W + column * column_stride, row_stride, column_stride, panel, width);
     }
 }
 
@@ -111,8 +112,8 @@ INLINE void KERNEL(nn_tile)(const int rows, const int vectors, int K, const unit
         for (int j = 0; j < vectors; j++) vf_store(C + i * ldc + j * LANES, sum[i][j]);
 }
 
-INLINE void KERNEL(nn_panel)(const int vectors, int n, int K, const unit *A, long lda, const unit *P,
-                             float *C, long ldc, bool accumulate)
+INLINE void KERNEL(nn_panel)(const int vectors, int n, int K, const unit *A, long lda,
+                             const unit *P, float *C, long ldc, bool accumulate)
 {
     int i = 0;
     for (; i + NN_ROWS <= n; i += NN_ROWS)
@@ -121,14 +122,24 @@ INLINE void KERNEL(nn_panel)(const int vectors, int n, int K, const unit *A, lon
     C += i * ldc;
     switch (n - i) {
 #if NN_ROWS > 5
-    case 5: KERNEL(nn_tile)(5, vectors, K, A, lda, P, C, ldc, accumulate); break;
+    case 5:
+        KERNEL(nn_tile)(5, vectors, K, A, lda, P, C, ldc, accumulate);
+        break;
 #endif
 #if NN_ROWS > 4
-    case 4: KERNEL(nn_tile)(4, vectors, K, A, lda, P, C, ldc, accumulate); break;
+    case 4:
+        KERNEL(nn_tile)(4, vectors, K, A, lda, P, C, ldc, accumulate);
+        break;
 #endif
-    case 3: KERNEL(nn_tile)(3, vectors, K, A, lda, P, C, ldc, accumulate); break;
-    case 2: KERNEL(nn_tile)(2, vectors, K, A, lda, P, C, ldc, accumulate); break;
-    case 1: KERNEL(nn_tile)(1, vectors, K, A, lda, P, C, ldc, accumulate); break;
+    case 3:
+        KERNEL(nn_tile)(3, vectors, K, A, lda, P, C, ldc, accumulate);
+        break;
+    case 2:
+        KERNEL(nn_tile)(2, vectors, K, A, lda, P, C, ldc, accumulate);
+        break;
+    case 1:
+        KERNEL(nn_tile)(1, vectors, K, A, lda, P, C, ldc, accumulate);
+        break;
     }
 }
 
@@ -136,16 +147,25 @@ static void KERNEL(nn_vectors)(int vectors, int n, int K, const unit *A, long ld
                                float *C, long ldc, bool accumulate)
 {
     switch (vectors) {
-    case 1: KERNEL(nn_panel)(1, n, K, A, lda, P, C, ldc, accumulate); break;
-    case 2: KERNEL(nn_panel)(2, n, K, A, lda, P, C, ldc, accumulate); break;
+    case 1:
+        KERNEL(nn_panel)(1, n, K, A, lda, P, C, ldc, accumulate);
+        break;
+    case 2:
+        KERNEL(nn_panel)(2, n, K, A, lda, P, C, ldc, accumulate);
+        break;
 #if NN_VECTORS > 2
-    case 3: KERNEL(nn_panel)(3, n, K, A, lda, P, C, ldc, accumulate); break;
-    case 4: KERNEL(nn_panel)(4, n, K, A, lda, P, C, ldc, accumulate); break;
+    case 3:
+        KERNEL(nn_panel)(3, n, K, A, lda, P, C, ldc, accumulate);
+        break;
+    case 4:
+        KERNEL(nn_panel)(4, n, K, A, lda, P, C, ldc, accumulate);
+        break;
 #endif
     }
 }
 
-/* A panel whose last vector reaches beyond the columns of C: through a buffer, a few rows at a time. */
+/* A panel whose last vector reaches beyond the columns of C: through a buffer, a few rows at a
+ * time. */
 static void KERNEL(nn_ragged)(int columns, int width, int n, int K, const unit *A, long lda,
                               const unit *P, float *C, long ldc, bool accumulate)
 {
@@ -161,8 +181,8 @@ static void KERNEL(nn_ragged)(int columns, int width, int n, int K, const unit *
     }
 }
 
-static void KERNEL(nn)(int n, int N, int K, const void *A, long lda, const void *P, float *C, long ldc,
-                       bool accumulate)
+static void KERNEL(nn)(int n, int N, int K, const void *A, long lda, const void *P, float *C,
+                       long ldc, bool accumulate)
 {
     int depth = UNITS(K);
     long stride = BF16 ? lda / 2 : lda;
@@ -207,8 +227,8 @@ INLINE void KERNEL(tn_tile)(const int rows, const int vectors, int n, const unit
         for (int j = 0; j < vectors; j++) vf_store(W + i * ldw + j * LANES, sum[i][j]);
 }
 
-INLINE void KERNEL(tn_columns)(const int vectors, int K, int n, const unit *X, long ldx, const unit *D,
-                               long ldd, float *W, long ldw)
+INLINE void KERNEL(tn_columns)(const int vectors, int K, int n, const unit *X, long ldx,
+                               const unit *D, long ldd, float *W, long ldw)
 {
     int k = 0;
     for (; k + TN_ROWS <= K; k += TN_ROWS)
@@ -217,9 +237,10 @@ INLINE void KERNEL(tn_columns)(const int vectors, int K, int n, const unit *X, l
     for (; k < K; k++) KERNEL(tn_tile)(1, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
 }
 
-/* The last columns, fewer than a vector: D is copied with zeros beside it, W goes through a buffer. */
-static void KERNEL(tn_ragged)(int columns, int K, int n, const unit *X, long ldx, const unit *D, long ldd,
-                              float *W, long ldw, unit *scratch)
+/* The last columns, fewer than a vector: D is copied with zeros beside it, W goes through a buffer.
+ */
+static void KERNEL(tn_ragged)(int columns, int K, int n, const unit *X, long ldx, const unit *D,
+                              long ldd, float *W, long ldw, unit *scratch)
 {
     for (int r = 0; r < n; r++)
         for (int j = 0; j < LANES; j++) scratch[r * LANES + j] = j < columns ? D[r * ldd + j] : 0;
@@ -262,8 +283,8 @@ static size_t KERNEL(tn_scratch)(int K, int N, int n)
     return size * sizeof(unit);
 }
 
-static void KERNEL(tn)(int K, int N, int n, const void *X, long ldx, const void *D, long ldd, float *W,
-                       long ldw, void *scratch)
+static void KERNEL(tn)(int K, int N, int n, const void *X, long ldx, const void *D, long ldd,
+                       float *W, long ldw, void *scratch)
 {
     const unit *x = X, *d = D;
     unit *ragged = scratch;
@@ -278,22 +299,24 @@ static void KERNEL(tn)(int K, int N, int n, const void *X, long ldx, const void 
     ldd = PAIRED_STRIDE(N);
 #endif
     int rows = UNITS(n);
-    /* Parts of the rows so short that a tile's columns stay in the first-level cache; longer when W is so
-       large that going over it costs more. */
+    /* Parts of the rows so short that a tile's columns stay in the first-level cache; longer when W
+       is so large that going over it costs more. */
     int part = (long)K * N > 200000 ? 512 : 192;
     for (int r = 0; r < rows; r += part, x += part * ldx, d += part * ldd) {
         int m = rows - r < part ? rows - r : part;
         for (int k = 0; k < K; k += 256) {
             int depth = K - k < 256 ? K - k : 256, column = 0;
             for (; column + TN_VECTORS * LANES <= N; column += TN_VECTORS * LANES)
-                KERNEL(tn_columns)(TN_VECTORS, depth, m, x + k, ldx, d + column, ldd,
-                                   W + (long)k * ldw + column, ldw);
+                KERNEL(tn_columns)
+                (TN_VECTORS, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column,
+                 ldw);
             for (; column + LANES <= N; column += LANES)
-                KERNEL(tn_columns)(1, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column,
-                                   ldw);
+                KERNEL(tn_columns)
+                (1, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw);
             if (column < N)
-                KERNEL(tn_ragged)(N - column, depth, m, x + k, ldx, d + column, ldd,
-                                  W + (long)k * ldw + column, ldw, ragged);
+                KERNEL(tn_ragged)
+                (N - column, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw,
+                 ragged);
         }
     }
 }

@@ -44,7 +44,8 @@ void parameter_table_free(parameter_table *t)
     *t = (parameter_table){0};
 }
 
-/* A file's tensor as (out, in, places), and the memory's as (places, in, out): copies either way. */
+/* A file's tensor as (out, in, places), and the memory's as (places, in, out): copies either way.
+ */
 static void transpose(const parameter *p, const float *from, float *to, bool to_file)
 {
     size_t out = p->shape[0], in = p->shape[1];

@@ -1,8 +1,8 @@
 /* The parameters of a model: named tensors that share one flat vector of floats.
 
-   Values, gradients, tangents and optimiser moments are all vectors of table.total floats with the same
-   layout, so that optimisers and dot products are loops over one array. Tensors start at multiples of
-   16 floats; the gaps, and the gradients of buffers, stay zero. */
+   Values, gradients, tangents and optimiser moments are all vectors of table.total floats with the
+   same layout, so that optimisers and dot products are loops over one array. Tensors start at
+   multiples of 16 floats; the gaps, and the gradients of buffers, stay zero. */
 #ifndef BLADES_NN_PARAMETER_H
 #define BLADES_NN_PARAMETER_H
 

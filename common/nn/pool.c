@@ -16,8 +16,8 @@ void pool_max_start(pool_max *p, int n, workspace_need *need)
                (size_t)n * (size_t)p->height, p->channels);
 }
 
-void pool_max_forward(const pool_max *p, const workspace *w, const operand *x, void *y, uint8_t *index,
-                      int n)
+void pool_max_forward(const pool_max *p, const workspace *w, const operand *x, void *y,
+                      uint8_t *index, int n)
 {
     size_t row = (size_t)p->out_width * (size_t)p->channels;
     int threads = workspace_threads(w, (double)row * p->out_height * n);
@@ -25,8 +25,8 @@ void pool_max_forward(const pool_max *p, const workspace *w, const operand *x, v
     for (int r = 0; r < n * p->out_height; r++)
         w->block->max_row((char *)y + (size_t)r * row * w->block->size,
                           index ? index + (size_t)r * row : NULL, x,
-                          (long)(r / p->out_height) * p->height * p->width, p->window, p->height, p->width,
-                          r % p->out_height, p->out_width, p->channels);
+                          (long)(r / p->out_height) * p->height * p->width, p->window, p->height,
+                          p->width, r % p->out_height, p->out_width, p->channels);
 }
 
 void pool_max_backward(const pool_max *p, const workspace *w, const void *g, const uint8_t *index,
@@ -39,24 +39,26 @@ void pool_max_backward(const pool_max *p, const workspace *w, const void *g, con
         arena buffer = workspace_thread(w);
         float *v = arena_take(&buffer, (size_t)p->width * (size_t)p->channels * sizeof(float));
         size_t first = (size_t)(r / p->height) * image;
-        w->block->max_row_gradient(v, (const char *)g + first * w->block->size, index + first, p->window,
-                                   r % p->height, p->width, p->out_height, p->out_width, p->channels);
+        w->block->max_row_gradient(v, (const char *)g + first * w->block->size, index + first,
+                                   p->window, r % p->height, p->width, p->out_height, p->out_width,
+                                   p->channels);
         w->block->store(dx, v, (long)r * p->width, p->width, p->channels,
                         sums_of_block(w, dx->kind, r, p->channels, p->width));
     }
     if (dx->kind != RESULT_RAW) sums_total(w, dx->kind, n * p->height, p->channels);
 }
 
-void pool_max_jvp(const pool_max *p, const workspace *w, const operand *tx, const uint8_t *index, void *ty,
-                  int n)
+void pool_max_jvp(const pool_max *p, const workspace *w, const operand *tx, const uint8_t *index,
+                  void *ty, int n)
 {
     size_t row = (size_t)p->out_width * (size_t)p->channels;
     int threads = workspace_threads(w, (double)row * p->out_height * n);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int r = 0; r < n * p->out_height; r++)
-        w->block->max_row_select((char *)ty + (size_t)r * row * w->block->size, index + (size_t)r * row, tx,
-                                 (long)(r / p->out_height) * p->height * p->width, p->window, p->height,
-                                 p->width, r % p->out_height, p->out_width, p->channels);
+        w->block->max_row_select((char *)ty + (size_t)r * row * w->block->size,
+                                 index + (size_t)r * row, tx,
+                                 (long)(r / p->out_height) * p->height * p->width, p->window,
+                                 p->height, p->width, r % p->out_height, p->out_width, p->channels);
 }
 
 /* Pixels in the buffer of an average at a time. */
@@ -64,7 +66,8 @@ void pool_max_jvp(const pool_max *p, const workspace *w, const operand *tx, cons
 
 void pool_average_start(int pixels, int C, int n, workspace_need *need)
 {
-    need_raise(need, PART * (size_t)C * sizeof(float) + 4096, (size_t)n * ((size_t)pixels / PART + 1), C);
+    need_raise(need, PART * (size_t)C * sizeof(float) + 4096,
+               (size_t)n * ((size_t)pixels / PART + 1), C);
 }
 
 void pool_average_forward(const workspace *w, float *y, const void *x, int pixels, int C, int n)
@@ -84,7 +87,8 @@ void pool_average_forward(const workspace *w, float *y, const void *x, int pixel
     }
 }
 
-void pool_average_backward(const workspace *w, const float *dy, int pixels, int C, const result *dx, int n)
+void pool_average_backward(const workspace *w, const float *dy, int pixels, int C, const result *dx,
+                           int n)
 {
     int parts = (pixels + PART - 1) / PART;
     int threads = workspace_threads(w, (double)n * pixels * C);

@@ -1,9 +1,9 @@
-/* Max pooling kernels: part of block_template.h. A window is {size, stride, padding}; `index` holds the
-   place in the window, row by row, of the first maximum. */
+/* Max pooling kernels: part of block_template.h. A window is {size, stride, padding}; `index` holds
+   the place in the window, row by row, of the first maximum. */
 
-INLINE void KERNEL(max_row_kind)(const operand_kind kind, REAL *to, uint8_t *index, const operand *x,
-                                 long first, const int window[3], int height, int width, int out_row,
-                                 int out_width, int C)
+INLINE void KERNEL(max_row_kind)(const operand_kind kind, REAL *to, uint8_t *index,
+                                 const operand *x, long first, const int window[3], int height,
+                                 int width, int out_row, int out_width, int C)
 {
     int size = window[0], top = out_row * window[1] - window[2];
     for (int w = 0; w < out_width; w++)
@@ -28,8 +28,9 @@ INLINE void KERNEL(max_row_kind)(const operand_kind kind, REAL *to, uint8_t *ind
         }
 }
 
-static void KERNEL(max_row)(void *to, uint8_t *index, const operand *x, long first, const int window[3],
-                            int height, int width, int out_row, int out_width, int C)
+static void KERNEL(max_row)(void *to, uint8_t *index, const operand *x, long first,
+                            const int window[3], int height, int width, int out_row, int out_width,
+                            int C)
 {
     FOR_KIND(x, KERNEL(max_row_kind)(KIND, to, index, x, first, window, height, width, out_row,
                                      out_width, C))
@@ -43,8 +44,9 @@ static void KERNEL(windows_over)(const int window[3], int x, int count, int *beg
     *end = high < count ? high : count;
 }
 
-static void KERNEL(max_row_gradient)(float *to, const void *g, const uint8_t *index, const int window[3],
-                                     int row, int width, int out_height, int out_width, int C)
+static void KERNEL(max_row_gradient)(float *to, const void *g, const uint8_t *index,
+                                     const int window[3], int row, int width, int out_height,
+                                     int out_width, int C)
 {
     int top, bottom, left, right;
     KERNEL(windows_over)(window, row, out_height, &top, &bottom);
@@ -68,8 +70,8 @@ static void KERNEL(max_row_gradient)(float *to, const void *g, const uint8_t *in
 }
 
 INLINE void KERNEL(max_row_select_kind)(const operand_kind kind, REAL *to, const uint8_t *index,
-                                        const operand *x, long first, const int window[3], int height,
-                                        int width, int out_row, int out_width, int C)
+                                        const operand *x, long first, const int window[3],
+                                        int height, int width, int out_row, int out_width, int C)
 {
     int size = window[0], top = out_row * window[1] - window[2];
     for (int w = 0; w < out_width; w++)
@@ -92,9 +94,9 @@ INLINE void KERNEL(max_row_select_kind)(const operand_kind kind, REAL *to, const
 }
 
 static void KERNEL(max_row_select)(void *to, const uint8_t *index, const operand *x, long first,
-                                   const int window[3], int height, int width, int out_row, int out_width,
-                                   int C)
+                                   const int window[3], int height, int width, int out_row,
+                                   int out_width, int C)
 {
-    FOR_KIND(x, KERNEL(max_row_select_kind)(KIND, to, index, x, first, window, height, width, out_row,
-                                            out_width, C))
+    FOR_KIND(x, KERNEL(max_row_select_kind)(KIND, to, index, x, first, window, height, width,
+                                            out_row, out_width, C))
 }

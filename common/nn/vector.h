@@ -85,8 +85,8 @@ INLINE vf vf_relu(vf v)
 INLINE vf vf_where_positive(vf x, vf v)
 {
 #if defined(__AVX512F__)
-    return (vf)_mm512_maskz_mov_ps(
-        _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)v);
+    return (vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_GT_OQ),
+                                   (__m512)v);
 #else
     return (vf)((vi)v & (x > vf_zero()));
 #endif

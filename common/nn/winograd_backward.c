@@ -1,6 +1,6 @@
-/* The gradient of 3x3 weights by Winograd's F(2x2, 3x3): with U = G w G^T, dU = V * A dy A^T plane by plane,
-   and dw = G^T dU G. Tiles are taken in chunks: all threads transform a chunk, then each takes whole planes,
-   so that every sum is made by one thread in the order of the tiles. */
+/* The gradient of 3x3 weights by Winograd's F(2x2, 3x3): with U = G w G^T, dU = V * A dy A^T plane
+   by plane, and dw = G^T dU G. Tiles are taken in chunks: all threads transform a chunk, then each
+   takes whole planes, so that every sum is made by one thread in the order of the tiles. */
 #include "nn/convolution_parts.h"
 
 #include <string.h>
@@ -38,8 +38,9 @@ size_t winograd_gradient_scratch(const workspace *w, int height, int width, int 
     return w->matrix->tn_scratch(in, out, k.rows * k.tiles);
 }
 
-void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room, int height,
-                               int width, int in, int out, int n, float *dense, float *dU, void *buffer)
+void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room,
+                               int height, int width, int in, int out, int n, float *dense,
+                               float *dU, void *buffer)
 {
     chunk k = chunk_of(w, height, width, in, out);
     size_t size = w->block->size;
@@ -56,10 +57,10 @@ void winograd_weights_backward(const workspace *w, const operand *x, const opera
             for (int i = 0; i < count; i++) {
                 long first = (begin + i) / k.tile_rows * height * width;
                 int row = (int)((begin + i) % k.tile_rows);
-                w->block->winograd_input(V + (size_t)(i * k.tiles * k.ldv) * size, k.plane_v, k.ldv, x, first,
-                                         height, width, in, row);
-                w->block->winograd_gradient(E + (size_t)(i * k.tiles * k.lde) * size, k.plane_e, k.lde, dy, room,
-                                            first, height, width, out, row);
+                w->block->winograd_input(V + (size_t)(i * k.tiles * k.ldv) * size, k.plane_v, k.ldv,
+                                         x, first, height, width, in, row);
+                w->block->winograd_gradient(E + (size_t)(i * k.tiles * k.lde) * size, k.plane_e,
+                                            k.lde, dy, room, first, height, width, out, row);
             }
 #pragma omp for schedule(dynamic, 1)
             for (int p = 0; p < 16; p++)
@@ -69,6 +70,7 @@ void winograd_weights_backward(const workspace *w, const operand *x, const opera
         }
 #pragma omp for schedule(static)
         for (int i = 0; i < in; i++)
-            w->block->winograd_weights_gradient(dense + (long)i * out, plane, dU + (long)i * out, plane, out);
+            w->block->winograd_weights_gradient(dense + (long)i * out, plane, dU + (long)i * out,
+                                                plane, out);
     }
 }

@@ -2,8 +2,9 @@
    block_template.h. Tile (r, t) reads input rows 2r-1..2r+2 and columns 2t-1..2t+2. */
 
 /* B^T d for one column of the tile: 4 rows in, 4 out. */
-INLINE void KERNEL(winograd_column)(const operand_kind kind, const operand *o, long first, int height,
-                                    int width, int C, int c, int top, int column, vf out[4])
+INLINE void KERNEL(winograd_column)(const operand_kind kind, const operand *o, long first,
+                                    int height, int width, int C, int c, int top, int column,
+                                    vf out[4])
 {
     vf d[4];
 #pragma GCC unroll 4
@@ -45,14 +46,15 @@ INLINE void KERNEL(winograd_input_kind)(const operand_kind kind, REAL *V, long p
     }
 }
 
-static void KERNEL(winograd_input)(void *V, long plane, long ld, const operand *o, long first, int height,
-                                   int width, int C, int tile_row)
+static void KERNEL(winograd_input)(void *V, long plane, long ld, const operand *o, long first,
+                                   int height, int width, int C, int tile_row)
 {
-    FOR_KIND(o, KERNEL(winograd_input_kind)(KIND, V, plane, ld, o, first, height, width, C, tile_row))
+    FOR_KIND(o,
+             KERNEL(winograd_input_kind)(KIND, V, plane, ld, o, first, height, width, C, tile_row))
 }
 
-static void KERNEL(winograd_output)(float *to, const float *M, long plane, long ld, int height, int width,
-                                    int C, int tile_row)
+static void KERNEL(winograd_output)(float *to, const float *M, long plane, long ld, int height,
+                                    int width, int C, int tile_row)
 {
     int tiles = (width + 1) / 2, rows = height - 2 * tile_row < 2 ? 1 : 2;
     for (int t = 0; t < tiles; t++)
@@ -114,8 +116,8 @@ INLINE void KERNEL(winograd_spread)(vf y0, vf y1, vf out[4])
 }
 
 /* One output's gradient, zero outside of the image; kept in `room`. */
-INLINE vf KERNEL(gradient_at)(const operand_kind kind, const operand *o, REAL *room, long first, int height,
-                              int width, int C, int c, int h, int w)
+INLINE vf KERNEL(gradient_at)(const operand_kind kind, const operand *o, REAL *room, long first,
+                              int height, int width, int C, int c, int h, int w)
 {
     if (h >= height || w >= width) return vf_zero();
     long i = (first + (long)h * width + w) * C + c;
@@ -125,8 +127,8 @@ INLINE vf KERNEL(gradient_at)(const operand_kind kind, const operand *o, REAL *r
 }
 
 INLINE void KERNEL(winograd_gradient_kind)(const operand_kind kind, REAL *E, long plane, long ld,
-                                           const operand *o, REAL *room, long first, int height, int width,
-                                           int C, int tile_row)
+                                           const operand *o, REAL *room, long first, int height,
+                                           int width, int C, int tile_row)
 {
     int h = 2 * tile_row, tiles = (width + 1) / 2;
     for (int t = 0; t < tiles; t++)
@@ -135,7 +137,8 @@ INLINE void KERNEL(winograd_gradient_kind)(const operand_kind kind, REAL *E, lon
             vf y00 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h, 2 * t);
             vf y01 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h, 2 * t + 1);
             vf y10 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h + 1, 2 * t);
-            vf y11 = KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h + 1, 2 * t + 1);
+            vf y11 =
+                KERNEL(gradient_at)(kind, o, room, first, height, width, C, c, h + 1, 2 * t + 1);
             KERNEL(winograd_spread)(y00, y10, left);
             KERNEL(winograd_spread)(y01, y11, right);
             REAL *e = E + t * ld + c;
@@ -148,11 +151,10 @@ INLINE void KERNEL(winograd_gradient_kind)(const operand_kind kind, REAL *E, lon
         }
 }
 
-static void KERNEL(winograd_gradient)(void *E, long plane, long ld, const operand *dy, void *room, long first,
-                                      int height, int width, int C, int tile_row)
-{
-    FOR_KIND(dy, KERNEL(winograd_gradient_kind)(KIND, E, plane, ld, dy, room, first, height, width, C, tile_row))
-}
+static void KERNEL(winograd_gradient)(void *E, long plane, long ld, const operand *dy, void *room,
+                                      long first, int height, int width, int C, int tile_row){
+    FOR_KIND(dy, KERNEL(winograd_gradient_kind)(KIND, E, plane, ld, dy, room, first, height, width,
+                                                C, tile_row))}
 
 /* G^T u along one dimension: 4 in, 3 out. */
 INLINE void KERNEL(winograd_collapse)(const vf u[4], vf g[3])
@@ -163,7 +165,8 @@ INLINE void KERNEL(winograd_collapse)(const vf u[4], vf g[3])
     g[2] = sum + u[3];
 }
 
-static void KERNEL(winograd_weights_gradient)(float *dw, long place, const float *dU, long plane, long n)
+static void KERNEL(winograd_weights_gradient)(float *dw, long place, const float *dU, long plane,
+                                              long n)
 {
     for (long c = 0; c < n; c += LANES) {
         vf h[4][3];

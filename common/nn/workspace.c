@@ -9,7 +9,8 @@ bool arena_allocate(arena *a, error *e)
     size_t page = (size_t)2 << 20;
     a->capacity = (a->used + page - 1) / page * page;
     a->used = 0;
-    void *base = mmap(NULL, a->capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *base =
+        mmap(NULL, a->capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return error_set(e, STATUS_SYSTEM, "cannot allocate %zu MiB: ", a->capacity >> 20);
     madvise(base, a->capacity, MADV_HUGEPAGE);
@@ -73,7 +74,8 @@ float *sums_of_block(const workspace *w, result_kind kind, int block, int C, int
 }
 
 /* Means and squared deviations of parts put together (Chan, Golub and LeVeque 1983). */
-static void statistics_total(const float *sums, size_t stride, int blocks, int C, int c, double *totals)
+static void statistics_total(const float *sums, size_t stride, int blocks, int C, int c,
+                             double *totals)
 {
     double count = 0, mean = 0, deviation = 0;
     for (int b = 0; b < blocks; b++) {
@@ -95,7 +97,8 @@ void sums_total(const workspace *w, result_kind kind, int blocks, int C)
     for (int c0 = 0; c0 < C; c0 += CHANNEL_MULTIPLE) {
         int end = c0 + CHANNEL_MULTIPLE;
         if (kind == RESULT_STATISTICS) {
-            for (int c = c0; c < end; c++) statistics_total(w->sums, stride, blocks, C, c, w->totals);
+            for (int c = c0; c < end; c++)
+                statistics_total(w->sums, stride, blocks, C, c, w->totals);
             continue;
         }
         for (int row = 0; row < RESULT_SUMS; row++) {

@@ -5,8 +5,8 @@
 #include "cli/error.h"
 #include "nn/block.h"
 
-/* A region cut into aligned pieces that live equally long. With base NULL nothing but `used` is kept, so that
-   the same code first measures and then takes. */
+/* A region cut into aligned pieces that live equally long. With base NULL nothing but `used` is
+   kept, so that the same code first measures and then takes. */
 typedef struct arena {
     char *base;
     size_t used, capacity;
@@ -22,8 +22,8 @@ void *arena_take(arena *a, size_t size);
 typedef struct workspace_need {
     size_t thread; /* for every thread */
     size_t shared;
-    size_t sums;   /* floats of block sums */
-    int channels;  /* of totals */
+    size_t sums;  /* floats of block sums */
+    int channels; /* of totals */
 } workspace_need;
 
 typedef struct workspace {
@@ -51,8 +51,8 @@ arena workspace_thread(const workspace *w);
 size_t sums_stride(int C);
 /* The sums of a block, with its number of pixels noted; NULL when the kind has none. */
 float *sums_of_block(const workspace *w, result_kind kind, int block, int C, int pixels);
-/* Reduces the sums of `blocks` blocks, in order, into w->totals. For RESULT_STATISTICS: row 0 the mean,
-   row 1 the variance (biased). Else the plain sums. */
+/* Reduces the sums of `blocks` blocks, in order, into w->totals. For RESULT_STATISTICS: row 0 the
+   mean, row 1 the variance (biased). Else the plain sums. */
 void sums_total(const workspace *w, result_kind kind, int blocks, int C);
 
 #endif

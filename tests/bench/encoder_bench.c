@@ -1,5 +1,6 @@
-/* Measures the image encoder: encoder_bench peak | train | infer [float32|bf16] [batch] [rounds] [stages recomputed].
-   Prints one line: images (or GFLOP) a second as the median, and the peak memory in GB. */
+/* Measures the image encoder: encoder_bench peak | train | infer [float32|bf16] [batch] [rounds]
+   [stages recomputed]. Prints one line: images (or GFLOP) a second as the median, and the peak
+   memory in GB. */
 #include "cli/cpu.h"
 #include "cli/progress.h"
 #include "cli/random.h"
@@ -35,7 +36,9 @@ static void values_fill(const parameter_table *t, float *values)
     for (size_t i = 0; i < t->count; i++) {
         const parameter *p = &t->item[i];
         random_state r = random_keyed(1, p->name, 0);
-        double scale = p->rank == 4 ? sqrt(2.0 / (double)(p->count / p->shape[1])) : p->rank == 2 ? 0.02 : 0;
+        double scale = p->rank == 4   ? sqrt(2.0 / (double)(p->count / p->shape[1]))
+                       : p->rank == 2 ? 0.02
+                                      : 0;
         bool one = p->rank == 1 && !strstr(p->name, "bias") && !strstr(p->name, "mean");
         for (size_t j = 0; j < p->count; j++)
             values[p->offset + j] = (float)(scale * random_normal(&r)) + (float)one;
@@ -69,7 +72,8 @@ static bool bench_make(bench *b, const image_encoder_config *c, error *e)
     if (e->status) return false;
     values_fill(&b->table, b->values);
     random_state r = random_keyed(1, "data", 0);
-    for (size_t i = 0; i < (size_t)b->batch * SIZE * SIZE * 3; i++) b->pixels[i] = (uint8_t)random_bits(&r);
+    for (size_t i = 0; i < (size_t)b->batch * SIZE * SIZE * 3; i++)
+        b->pixels[i] = (uint8_t)random_bits(&r);
     for (int i = 0; i < b->batch * D; i++) b->dfeatures[i] = (float)(random_normal(&r) / b->batch);
     return true;
 }
@@ -88,9 +92,16 @@ int main(int argc, char **argv)
 {
     nn_threads_set(2);
     if (argc > 1 && !strcmp(argv[1], "peak")) return peak_print();
-    if (argc < 5) return fputs("usage: encoder_bench train|infer float32|bf16 BATCH ROUNDS [STAGES]\n", stderr), 64;
+    if (argc < 5)
+        return fputs("usage: encoder_bench train|infer float32|bf16 BATCH ROUNDS [STAGES]\n",
+                     stderr),
+               64;
     bench b = {.batch = atoi(argv[3]), .train = !strcmp(argv[1], "train")};
-    image_encoder_config c = {.depth = 50, .width = 1, .embedding_dim = D, .size = SIZE, .recompute = argc > 5 ? atoi(argv[5]) : 0,
+    image_encoder_config c = {.depth = 50,
+                              .width = 1,
+                              .embedding_dim = D,
+                              .size = SIZE,
+                              .recompute = argc > 5 ? atoi(argv[5]) : 0,
                               .precision = !strcmp(argv[2], "bf16") ? IMAGE_BF16 : IMAGE_FLOAT32};
     error e = {0};
     if (!bench_make(&b, &c, &e)) return fprintf(stderr, "encoder_bench: %s\n", e.text), e.status;

@@ -1,4 +1,5 @@
-/* The least a program can do with many files: opens each one named on standard input and reads its first 64 KiB. */
+/* The least a program can do with many files: opens each one named on standard input and reads its
+ * first 64 KiB. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The floating-point peak of one thread: a loop of independent fused multiply-adds. The including source names
-   the function PEAK(). Returns GFLOP/s. */
+/* The floating-point peak of one thread: a loop of independent fused multiply-adds. The including
+   source names the function PEAK(). Returns GFLOP/s. */
 #include "cli/progress.h"
 #include "nn/vector.h"
 

@@ -1,7 +1,7 @@
-/* Runs the image encoder on numbers from standard input, for comparisons: encoder_probe DEPTH SIZE D BATCH
-   train|frozen|folded float32|bf16. Reads, as little-endian floats in the order of files: parameters; mean and
-   std; dfeatures (BATCH, D); a tangent like the parameters; then the bytes of the pixels. Writes features,
-   gradient, and the features' tangent (folded: features alone). */
+/* Runs the image encoder on numbers from standard input, for comparisons: encoder_probe DEPTH SIZE
+   D BATCH train|frozen|folded float32|bf16. Reads, as little-endian floats in the order of files:
+   parameters; mean and std; dfeatures (BATCH, D); a tangent like the parameters; then the bytes of
+   the pixels. Writes features, gradient, and the features' tangent (folded: features alone). */
 #include "model/image_encoder.h"
 #include "nn/threads.h"
 
@@ -11,7 +11,8 @@
 
 static void floats_read(float *to, size_t count)
 {
-    if (fread(to, sizeof *to, count, stdin) != count) fputs("encoder_probe: input too short\n", stderr), exit(65);
+    if (fread(to, sizeof *to, count, stdin) != count)
+        fputs("encoder_probe: input too short\n", stderr), exit(65);
 }
 
 static void flat_read(const parameter_table *t, float *flat)
@@ -36,10 +37,14 @@ static void flat_write(const parameter_table *t, const float *flat)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) return fputs("usage: encoder_probe DEPTH SIZE D BATCH STATISTICS PRECISION\n", stderr), 64;
+    if (argc != 7)
+        return fputs("usage: encoder_probe DEPTH SIZE D BATCH STATISTICS PRECISION\n", stderr), 64;
     nn_threads_set(2);
     int batch = atoi(argv[4]);
-    image_encoder_config c = {.depth = atoi(argv[1]), .width = 1, .size = atoi(argv[2]), .embedding_dim = atoi(argv[3]),
+    image_encoder_config c = {.depth = atoi(argv[1]),
+                              .width = 1,
+                              .size = atoi(argv[2]),
+                              .embedding_dim = atoi(argv[3]),
                               .precision = !strcmp(argv[6], "bf16") ? IMAGE_BF16 : IMAGE_FLOAT32};
     image_statistics statistics = !strcmp(argv[5], "train")    ? STATISTICS_TRAIN
                                   : !strcmp(argv[5], "frozen") ? STATISTICS_FROZEN
@@ -49,7 +54,8 @@ int main(int argc, char **argv)
     image_encoder *m = NULL;
     if (image_encoder_parameters(&c, &t, &e)) m = image_encoder_create(&c, &t, batch, 1, &e);
     if (!m) return fprintf(stderr, "encoder_probe: %s\n", e.text), e.status;
-    size_t outputs = (size_t)batch * (size_t)c.embedding_dim, bytes = (size_t)batch * (size_t)(c.size * c.size * 3);
+    size_t outputs = (size_t)batch * (size_t)c.embedding_dim,
+           bytes = (size_t)batch * (size_t)(c.size * c.size * 3);
     float *values = calloc(t.total, sizeof(float)), *gradient = calloc(t.total, sizeof(float));
     float *tangent = calloc(t.total, sizeof(float)), *features = calloc(outputs, sizeof(float));
     float *dfeatures = calloc(outputs, sizeof(float)), norm[6];

@@ -1,4 +1,5 @@
-/* A ResNet in double, written for being obviously right: the twin of the image encoder for its tests. */
+/* A ResNet in double, written for being obviously right: the twin of the image encoder for its
+ * tests. */
 #ifndef NAIVE_RESNET_H
 #define NAIVE_RESNET_H
 
@@ -23,7 +24,8 @@ typedef struct naive_net {
 
 static naive_tensor naive_make(int n, int side, int channels)
 {
-    naive_tensor t = {n, side, channels, calloc((size_t)n * side * side * channels, sizeof(double))};
+    naive_tensor t = {n, side, channels,
+                      calloc((size_t)n * side * side * channels, sizeof(double))};
     return t;
 }
 
@@ -47,16 +49,19 @@ static naive_tensor naive_convolution(const naive_net *net, naive_tensor x, cons
             for (int b = 0; b < size; b++) {
                 int h = i / y.side % y.side * stride - pad + a, w = i % y.side * stride - pad + b;
                 if (h < 0 || w < 0 || h >= x.side || w >= x.side) continue;
-                const double *from = x.x + ((long)(i / y.side / y.side * x.side + h) * x.side + w) * in;
+                const double *from =
+                    x.x + ((long)(i / y.side / y.side * x.side + h) * x.side + w) * in;
                 for (int c = 0; c < in; c++) {
-                    const double *weight = net->values + p->offset + ((a * size + b) * in + c) * (long)out;
+                    const double *weight =
+                        net->values + p->offset + ((a * size + b) * in + c) * (long)out;
                     for (int o = 0; o < out; o++) y.x[(long)i * out + o] += from[c] * weight[o];
                 }
             }
     return y;
 }
 
-static void naive_normalise(const naive_net *net, naive_tensor y, const char *prefix, const char *name)
+static void naive_normalise(const naive_net *net, naive_tensor y, const char *prefix,
+                            const char *name)
 {
     char base[64];
     snprintf(base, sizeof base, "%s%s.", prefix, name);
@@ -91,15 +96,17 @@ static naive_tensor naive_pool(naive_tensor x)
             for (int q = 0; q < 9; q++) {
                 int h = i / y.side % y.side * 2 - 1 + q / 3, w = i % y.side * 2 - 1 + q % 3;
                 if (h < 0 || w < 0 || h >= x.side || w >= x.side) continue;
-                best = fmax(best, x.x[((long)(i / y.side / y.side * x.side + h) * x.side + w) * x.channels + c]);
+                best = fmax(
+                    best,
+                    x.x[((long)(i / y.side / y.side * x.side + h) * x.side + w) * x.channels + c]);
             }
             y.x[(long)i * y.channels + c] = best;
         }
     return y;
 }
 
-static naive_tensor naive_block(const naive_net *net, naive_tensor x, const char *prefix, bool bottleneck,
-                                int stride, bool shortcut)
+static naive_tensor naive_block(const naive_net *net, naive_tensor x, const char *prefix,
+                                bool bottleneck, int stride, bool shortcut)
 {
     naive_tensor y = x;
     int count = bottleneck ? 3 : 2;
@@ -107,7 +114,8 @@ static naive_tensor naive_block(const naive_net *net, naive_tensor x, const char
         char names[2][8] = {{'c', 'o', 'n', 'v', (char)('1' + i)}, {'b', 'n', (char)('1' + i)}};
         char weight[24];
         snprintf(weight, sizeof weight, "%s.weight", names[0]);
-        naive_tensor z = naive_convolution(net, y, prefix, weight, i == (bottleneck ? 1 : 0) ? stride : 1);
+        naive_tensor z =
+            naive_convolution(net, y, prefix, weight, i == (bottleneck ? 1 : 0) ? stride : 1);
         naive_normalise(net, z, prefix, names[1]);
         if (i + 1 < count) naive_relu(z);
         if (i) free(y.x);
@@ -126,8 +134,8 @@ static naive_tensor naive_block(const naive_net *net, naive_tensor x, const char
 }
 
 /* features (n, D) of n images of floats already normalised. */
-static void naive_forward(const image_encoder_config *c, const naive_net *net, const double *images, int n,
-                          double *features)
+static void naive_forward(const image_encoder_config *c, const naive_net *net, const double *images,
+                          int n, double *features)
 {
     static const int blocks[3][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}, {3, 4, 6, 3}};
     bool bottleneck = c->depth == 50;
@@ -153,7 +161,8 @@ static void naive_forward(const image_encoder_config *c, const naive_net *net, c
             double sum = bias[d];
             for (int k = 0; k < x.channels; k++)
                 for (int p = 0; p < pixels; p++)
-                    sum += x.x[((long)i * pixels + p) * x.channels + k] / pixels * weight[k * D + d];
+                    sum +=
+                        x.x[((long)i * pixels + p) * x.channels + k] / pixels * weight[k * D + d];
             features[i * D + d] = sum;
         }
     free(x.x);

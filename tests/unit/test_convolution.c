@@ -1,5 +1,6 @@
-/* Convolutions against a naive twin in double: sizes, strides, paddings, groups, the operands applied on load, the
-   results on store, on every instruction set this processor has and in both types. */
+/* Convolutions against a naive twin in double: sizes, strides, paddings, groups, the operands
+   applied on load, the results on store, on every instruction set this processor has and in both
+   types. */
 #include "cli/cpu.h"
 #include "cli/random.h"
 #include "nn/bf16.h"
@@ -17,15 +18,86 @@
 #define IMAGES 3
 
 static const convolution shapes[] = {
-    {.height = 8, .width = 8, .in = 16, .out = 32, .kernel_height = 1, .kernel_width = 1, .stride = 1, .groups = 1},
-    {.height = 7, .width = 9, .in = 20, .out = 10, .kernel_height = 1, .kernel_width = 1, .stride = 2, .groups = 1},
-    {.height = 9, .width = 9, .in = 16, .out = 24, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1, .groups = 1},
-    {.height = 14, .width = 11, .in = 40, .out = 16, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1, .groups = 1},
-    {.height = 1, .width = 1, .in = 8, .out = 8, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1, .groups = 1},
-    {.height = 10, .width = 7, .in = 16, .out = 16, .kernel_height = 3, .kernel_width = 3, .stride = 2, .padding = 1, .groups = 1},
-    {.height = 8, .width = 8, .in = 12, .out = 18, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1, .groups = 3},
-    {.height = 11, .width = 6, .in = 3, .out = 5, .kernel_height = 5, .kernel_width = 2, .stride = 3, .padding = 2, .groups = 1},
-    {.height = 13, .width = 15, .in = 3, .out = 16, .kernel_height = 7, .kernel_width = 7, .stride = 2, .padding = 3, .groups = 1, .bordered = true},
+    {.height = 8,
+     .width = 8,
+     .in = 16,
+     .out = 32,
+     .kernel_height = 1,
+     .kernel_width = 1,
+     .stride = 1,
+     .groups = 1},
+    {.height = 7,
+     .width = 9,
+     .in = 20,
+     .out = 10,
+     .kernel_height = 1,
+     .kernel_width = 1,
+     .stride = 2,
+     .groups = 1},
+    {.height = 9,
+     .width = 9,
+     .in = 16,
+     .out = 24,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 1},
+    {.height = 14,
+     .width = 11,
+     .in = 40,
+     .out = 16,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 1},
+    {.height = 1,
+     .width = 1,
+     .in = 8,
+     .out = 8,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 1},
+    {.height = 10,
+     .width = 7,
+     .in = 16,
+     .out = 16,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 2,
+     .padding = 1,
+     .groups = 1},
+    {.height = 8,
+     .width = 8,
+     .in = 12,
+     .out = 18,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 3},
+    {.height = 11,
+     .width = 6,
+     .in = 3,
+     .out = 5,
+     .kernel_height = 5,
+     .kernel_width = 2,
+     .stride = 3,
+     .padding = 2,
+     .groups = 1},
+    {.height = 13,
+     .width = 15,
+     .in = 3,
+     .out = 16,
+     .kernel_height = 7,
+     .kernel_width = 7,
+     .stride = 2,
+     .padding = 3,
+     .groups = 1,
+     .bordered = true},
 };
 
 /* A tensor twice: padded in the kernels' type, and as doubles without padding. */
@@ -50,7 +122,8 @@ static void real_set(void *real, matrix_type type, size_t i, float x)
 
 static double real_get(const void *real, matrix_type type, size_t i)
 {
-    return type == MATRIX_BF16 ? bf16_to_float(((const uint16_t *)real)[i]) : ((const float *)real)[i];
+    return type == MATRIX_BF16 ? bf16_to_float(((const uint16_t *)real)[i])
+                               : ((const float *)real)[i];
 }
 
 static tensor tensor_make(matrix_type type, int pixels, int channels, random_state *r)
@@ -81,7 +154,8 @@ static void *bordered_make(const convolution *c, const tensor *x, matrix_type ty
     for (int i = 0; i < IMAGES * c->height * c->width * c->in; i++) {
         int channel = i % c->in, p = i / c->in, k = p % c->width, h = p / c->width % c->height;
         int image = p / c->width / c->height;
-        size_t at = (size_t)(((image * side + h + c->padding) * width + k + c->padding) * c->in + channel);
+        size_t at =
+            (size_t)(((image * side + h + c->padding) * width + k + c->padding) * c->in + channel);
         real_set(real, type, at, (float)x->plain[i]);
     }
     return real;
@@ -102,7 +176,8 @@ static void meetings(const convolution *c, meeting *met, void *context)
                         int h = p / c->out_width % c->out_height * c->stride - c->padding + i;
                         int v = p % c->out_width * c->stride - c->padding + j;
                         if (h < 0 || v < 0 || h >= c->height || v >= c->width) continue;
-                        long x = ((long)(image * c->height + h) * c->width + v) * c->in + o / group_out * group_in + k;
+                        long x = ((long)(image * c->height + h) * c->width + v) * c->in +
+                                 o / group_out * group_in + k;
                         met(context, (long)p * c->out + o, x,
                             ((long)(i * c->kernel_width + j) * group_in + k) * c->out + o);
                     }
@@ -134,10 +209,11 @@ static double largest(const double *v, long n)
 }
 
 /* `stored` is the type of the elements, `type` that of the computation. */
-static void tensor_assert_stored(const tensor *t, matrix_type stored, matrix_type type, const double *want,
-                                 const char *what)
+static void tensor_assert_stored(const tensor *t, matrix_type stored, matrix_type type,
+                                 const double *want, const char *what)
 {
-    double scale = largest(want, (long)t->pixels * t->channels), tolerance = type == MATRIX_BF16 ? 0.04 : 2e-6;
+    double scale = largest(want, (long)t->pixels * t->channels),
+           tolerance = type == MATRIX_BF16 ? 0.04 : 2e-6;
     for (int p = 0; p < t->pixels; p++)
         for (int c = 0; c < t->padded; c++) {
             double got = real_get(t->real, stored, (size_t)(p * t->padded + c));
@@ -179,8 +255,10 @@ static void setting_make(setting *s, const convolution *c, matrix_type type)
     s->tx = tensor_make(type, IMAGES * c->height * c->width, c->in, &r);
     s->dy = tensor_make(type, IMAGES * s->c.out_height * s->c.out_width, c->out, &r);
     s->weights = (long)c->kernel_height * c->kernel_width * c->in / c->groups * c->out;
-    s->weight = malloc((size_t)s->weights * sizeof(double)), s->tweight = malloc((size_t)s->weights * sizeof(double));
-    s->W = malloc((size_t)s->weights * sizeof(float)), s->tW = malloc((size_t)s->weights * sizeof(float));
+    s->weight = malloc((size_t)s->weights * sizeof(double)),
+    s->tweight = malloc((size_t)s->weights * sizeof(double));
+    s->W = malloc((size_t)s->weights * sizeof(float)),
+    s->tW = malloc((size_t)s->weights * sizeof(float));
     for (long i = 0; i < s->weights; i++) {
         s->weight[i] = s->W[i] = rounded(type, random_normal(&r));
         s->tweight[i] = s->tW[i] = rounded(type, random_normal(&r));
@@ -207,7 +285,8 @@ static void totals_assert(const setting *s, const double *y)
         for (int p = 0; p < pixels; p++) variance += pow(y[p * C + c] - mean, 2) / pixels;
         double tolerance = s->type == MATRIX_BF16 ? 2e-2 : 1e-5;
         assert_true(fabs(s->w.totals[c] - mean) <= tolerance * sqrt(variance + 1));
-        assert_true(fabs(s->w.totals[s->c.out_padded + c] - variance) <= tolerance * (variance + 1));
+        assert_true(fabs(s->w.totals[s->c.out_padded + c] - variance) <=
+                    tolerance * (variance + 1));
     }
 }
 
@@ -240,11 +319,13 @@ static void backward_check(setting *s)
     tensor dw = {.pixels = (int)(s->weights / c->out), .channels = c->out, .padded = c->out};
     dw.real = calloc((size_t)s->weights, sizeof(float));
     dw.plain = calloc((size_t)s->weights, sizeof(double));
-    products p = {.x = s->x.plain, .w = s->weight, .dy = s->dy.plain, .dx = dx.plain, .dw = dw.plain};
+    products p = {
+        .x = s->x.plain, .w = s->weight, .dy = s->dy.plain, .dx = dx.plain, .dw = dw.plain};
     meetings(c, backward_met, &p);
     operand dy = {.kind = OPERAND_PLAIN, .x = s->dy.real};
     result to = {.kind = RESULT_RAW, .to = dx.real};
-    convolution_backward(c, &s->w, &s->ox, &dy, s->dy.real, s->W, dw.real, c->bordered ? NULL : &to, IMAGES);
+    convolution_backward(c, &s->w, &s->ox, &dy, s->dy.real, s->W, dw.real, c->bordered ? NULL : &to,
+                         IMAGES);
     if (!c->bordered) tensor_assert(&dx, s->type, dx.plain, "backward x");
     tensor_assert_stored(&dw, MATRIX_FLOAT32, s->type, dw.plain, "backward W");
     tensor_free(&dx), tensor_free(&dw);
@@ -282,19 +363,27 @@ static void test_operands(void **state)
 {
     setting s;
     setting_make(&s, &shapes[2], MATRIX_FLOAT32);
-    tensor y = tensor_make(MATRIX_FLOAT32, s.x.pixels, s.c.in, NULL), z = tensor_make(MATRIX_FLOAT32, s.dy.pixels, s.c.out, NULL);
+    tensor y = tensor_make(MATRIX_FLOAT32, s.x.pixels, s.c.in, NULL),
+           z = tensor_make(MATRIX_FLOAT32, s.dy.pixels, s.c.out, NULL);
     float coefficient[5][64];
     random_state r = random_keyed(7, "coefficients", 0);
     for (int i = 0; i < 5; i++)
         for (int c = 0; c < 64; c++) coefficient[i][c] = c < s.c.in ? (float)random_normal(&r) : 0;
     for (int kind = OPERAND_PLAIN; kind <= OPERAND_TANGENT; kind++) {
-        operand o = {.kind = kind, .x = s.x.real, .y = s.tx.real, .a = coefficient[0], .b = coefficient[1],
-                     .c1 = coefficient[2], .c2 = coefficient[3], .c3 = coefficient[4]};
+        operand o = {.kind = kind,
+                     .x = s.x.real,
+                     .y = s.tx.real,
+                     .a = coefficient[0],
+                     .b = coefficient[1],
+                     .c1 = coefficient[2],
+                     .c2 = coefficient[3],
+                     .c3 = coefficient[4]};
         for (int i = 0; i < s.x.pixels * s.c.in; i++) {
             int c = i % s.c.in;
             double x = s.x.plain[i], t = s.tx.plain[i];
             double affine = o.a[c] * x + o.b[c], linear = o.c1[c] * x + o.c2[c] * t + o.c3[c];
-            double values[] = {x, affine, fmax(affine, 0), linear, o.a[c] * t + o.b[c] > 0 ? linear : 0};
+            double values[] = {x, affine, fmax(affine, 0), linear,
+                               o.a[c] * t + o.b[c] > 0 ? linear : 0};
             y.plain[i] = values[kind];
         }
         products p = {.x = y.plain, .w = s.weight, .y = z.plain};
@@ -311,6 +400,7 @@ static void test_operands(void **state)
 int main(void)
 {
     nn_threads_set(2);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_operands)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),
+                                       cmocka_unit_test(test_operands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

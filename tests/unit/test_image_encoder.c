@@ -1,5 +1,5 @@
-/* The image encoder against a naive twin in double: features, gradients of every tensor and JVPs against
-   central differences; bfloat16 near float32; the same bytes for any number of threads. */
+/* The image encoder against a naive twin in double: features, gradients of every tensor and JVPs
+   against central differences; bfloat16 near float32; the same bytes for any number of threads. */
 #include "cli/random.h"
 #include "naive_resnet.h"
 #include "nn/threads.h"
@@ -68,7 +68,8 @@ static void setting_free(setting *s)
 
 static void forward(setting *s, int slot, image_statistics statistics, float *features)
 {
-    image_encoder_forward(s->encoder, s->values, slot, s->pixels, mean, std, N, statistics, features);
+    image_encoder_forward(s->encoder, s->values, slot, s->pixels, mean, std, N, statistics,
+                          features);
 }
 
 static void naive(const setting *s, const double *values, bool train, double *features)
@@ -77,7 +78,8 @@ static void naive(const setting *s, const double *values, bool train, double *fe
     naive_forward(&s->config, &net, s->images, N, features);
 }
 
-static void features_assert(const float *got, const double *want, double tolerance, const char *what)
+static void features_assert(const float *got, const double *want, double tolerance,
+                            const char *what)
 {
     double scale = 0, worst = 0;
     for (int i = 0; i < N * D; i++) {
@@ -110,9 +112,11 @@ static void direction_fill(const setting *s, const parameter *p, double *directi
         direction[p->offset + j] = tangent[p->offset + j] = (float)random_normal(&r);
 }
 
-static void derivatives_check(setting *s, int slot, image_statistics statistics, double tolerance, size_t stride)
+static void derivatives_check(setting *s, int slot, image_statistics statistics, double tolerance,
+                              size_t stride)
 {
-    float *gradient = calloc(s->table.total, sizeof(float)), *tangent = malloc(s->table.total * sizeof(float));
+    float *gradient = calloc(s->table.total, sizeof(float)),
+          *tangent = malloc(s->table.total * sizeof(float));
     double *direction = malloc(s->table.total * sizeof(double));
     image_encoder_backward(s->encoder, s->values, slot, s->weights, gradient);
     for (size_t i = 0; i < s->table.count; i += stride) {
@@ -124,16 +128,18 @@ static void derivatives_check(setting *s, int slot, image_statistics statistics,
         difference(s, direction, statistics == STATISTICS_TRAIN, want);
         image_encoder_jvp(s->encoder, s->values, slot, tangent, got);
         features_assert(got, want, tolerance, p->name);
-        for (size_t j = 0; j < p->count; j++) product += direction[p->offset + j] * gradient[p->offset + j];
-        for (int k = 0; k < N * D; k++) right += s->weights[k] * want[k], scale += fabs(s->weights[k] * want[k]);
+        for (size_t j = 0; j < p->count; j++)
+            product += direction[p->offset + j] * gradient[p->offset + j];
+        for (int k = 0; k < N * D; k++)
+            right += s->weights[k] * want[k], scale += fabs(s->weights[k] * want[k]);
         if (!(fabs(product - right) <= tolerance * scale))
             fail_msg("%s: gradient along a direction %.6g, want %.6g", p->name, product, right);
     }
     free(gradient), free(tangent), free(direction);
 }
 
-/* Statistics of few pixels amplify rounding from layer to layer, the more the deeper: `train` is the
-   tolerance of derivatives through them; without them it is tight. */
+/* Statistics of few pixels amplify rounding from layer to layer, the more the deeper: `train` is
+   the tolerance of derivatives through them; without them it is tight. */
 static void config_check(image_encoder_config config, size_t stride, double train)
 {
     setting s;
@@ -155,34 +161,50 @@ static void config_check(image_encoder_config config, size_t stride, double trai
 
 static void test_resnet18(void **state)
 {
-    config_check((image_encoder_config){.depth = 18, .width = 0.25, .embedding_dim = D, .size = 33}, 2, 2e-3);
+    config_check((image_encoder_config){.depth = 18, .width = 0.25, .embedding_dim = D, .size = 33},
+                 2, 2e-3);
 }
 
 static void test_resnet34(void **state)
 {
-    config_check((image_encoder_config){.depth = 34, .width = 0.125, .embedding_dim = D, .size = 33}, 7, 1e-2);
+    config_check(
+        (image_encoder_config){.depth = 34, .width = 0.125, .embedding_dim = D, .size = 33}, 7,
+        1e-2);
 }
 
 static void test_resnet50(void **state)
 {
-    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64}, 3, 6e-2);
+    config_check(
+        (image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64}, 3,
+        6e-2);
 }
 
 static void test_recompute(void **state)
 {
-    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4}, 9, 6e-2);
-    config_check((image_encoder_config){.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 2}, 9, 6e-2);
-    config_check((image_encoder_config){.depth = 18, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4}, 9, 6e-2);
+    config_check(
+        (image_encoder_config){
+            .depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4},
+        9, 6e-2);
+    config_check(
+        (image_encoder_config){
+            .depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 2},
+        9, 6e-2);
+    config_check(
+        (image_encoder_config){
+            .depth = 18, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4},
+        9, 6e-2);
 }
 
 static double cosine(const float *a, const float *b, size_t n)
 {
     double ab = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < n; i++) ab += (double)a[i] * b[i], aa += (double)a[i] * a[i], bb += (double)b[i] * b[i];
+    for (size_t i = 0; i < n; i++)
+        ab += (double)a[i] * b[i], aa += (double)a[i] * a[i], bb += (double)b[i] * b[i];
     return ab / sqrt(aa * bb);
 }
 
-/* bfloat16 rounds at every layer and moves some values over the edge of a ReLU: about the same direction. */
+/* bfloat16 rounds at every layer and moves some values over the edge of a ReLU: about the same
+ * direction. */
 static void test_bf16(void **state)
 {
     image_encoder_config config = {.depth = 18, .width = 0.25, .embedding_dim = D, .size = 64};
@@ -208,7 +230,8 @@ static void test_bf16(void **state)
 static void test_threads_give_the_same_bytes(void **state)
 {
     for (int precision = 0; precision < 2; precision++) {
-        image_encoder_config config = {.depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .precision = precision};
+        image_encoder_config config = {
+            .depth = 50, .width = 0.125, .embedding_dim = D, .size = 64, .precision = precision};
         float features[2][N * D], tangents[2][N * D], *gradient[2];
         size_t total = 0;
         for (int i = 0; i < 2; i++) {
@@ -233,20 +256,25 @@ static void test_threads_give_the_same_bytes(void **state)
 static void test_running_statistics(void **state)
 {
     setting s;
-    setting_make(&s, (image_encoder_config){.depth = 18, .width = 0.25, .embedding_dim = D, .size = 33});
+    setting_make(
+        &s, (image_encoder_config){.depth = 18, .width = 0.25, .embedding_dim = D, .size = 33});
     float features[N * D];
     forward(&s, 0, STATISTICS_TRAIN, features);
     image_encoder_update_running(s.encoder, s.values, 0);
     naive_net net = {&s.table, s.exact, true};
-    naive_tensor x = {N, s.config.size, 3, s.images}, y = naive_convolution(&net, x, "", "conv1.weight", 2);
-    size_t means = naive_find(&net, "bn1.", "running_mean")->offset, variances = naive_find(&net, "bn1.", "running_var")->offset;
+    naive_tensor x = {N, s.config.size, 3, s.images},
+                 y = naive_convolution(&net, x, "", "conv1.weight", 2);
+    size_t means = naive_find(&net, "bn1.", "running_mean")->offset,
+           variances = naive_find(&net, "bn1.", "running_var")->offset;
     int pixels = N * y.side * y.side;
     for (int c = 0; c < y.channels; c++) {
         double average = 0, variance = 0;
         for (int p = 0; p < pixels; p++) average += y.x[p * y.channels + c] / pixels;
-        for (int p = 0; p < pixels; p++) variance += pow(y.x[p * y.channels + c] - average, 2) / (pixels - 1);
+        for (int p = 0; p < pixels; p++)
+            variance += pow(y.x[p * y.channels + c] - average, 2) / (pixels - 1);
         assert_true(fabs(s.values[means + c] - (0.9 * s.exact[means + c] + 0.1 * average)) < 1e-5);
-        assert_true(fabs(s.values[variances + c] - (0.9 * s.exact[variances + c] + 0.1 * variance)) < 1e-5 * (1 + variance));
+        assert_true(fabs(s.values[variances + c] -
+                         (0.9 * s.exact[variances + c] + 0.1 * variance)) < 1e-5 * (1 + variance));
     }
     free(y.x);
     setting_free(&s);
@@ -257,7 +285,8 @@ static void test_any_size(void **state)
     static const int sizes[] = {1, 2, 7, 31, 65, 97};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         setting s;
-        setting_make(&s, (image_encoder_config){.depth = 18, .width = 0.25, .embedding_dim = D, .size = sizes[i]});
+        setting_make(&s, (image_encoder_config){
+                             .depth = 18, .width = 0.25, .embedding_dim = D, .size = sizes[i]});
         float got[N * D];
         double want[N * D];
         forward(&s, 0, STATISTICS_FOLDED, got);

@@ -1,4 +1,5 @@
-/* The matrix seam against naive products: every kernel this processor can run, ragged sizes included. */
+/* The matrix seam against naive products: every kernel this processor can run, ragged sizes
+ * included. */
 #include "cli/cpu.h"
 #include "nn/bf16.h"
 #include "nn/matrix_instances.h"
@@ -44,9 +45,10 @@ static size_t kernels_list(const matrix_kernels *list[8])
     return count;
 }
 
-/* A matrix of noise as floats that both types can hold, and as the kernels' operand with row stride ld. */
-static void operand_fill(matrix_type type, int rows, int columns, int ld, float *plain, void *packed,
-                         unsigned *state)
+/* A matrix of noise as floats that both types can hold, and as the kernels' operand with row stride
+ * ld. */
+static void operand_fill(matrix_type type, int rows, int columns, int ld, float *plain,
+                         void *packed, unsigned *state)
 {
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < ld; c++) {
@@ -144,7 +146,8 @@ static void test_rows_are_independent(void **unused)
     void *P = aligned_alloc(64, (m->packed_size(70, 90) + 63) / 64 * 64);
     m->pack(70, 90, W, 90, 1, P);
     m->nn(50, 90, 70, A, 70, P, whole, 90, false);
-    for (int i = 0; i < 50; i += 10) m->nn(10, 90, 70, A + i * 70, 70, P, parts + i * 90, 90, false);
+    for (int i = 0; i < 50; i += 10)
+        m->nn(10, 90, 70, A + i * 70, 70, P, parts + i * 90, 90, false);
     if (m != &matrix_kernels_openblas) assert_memory_equal(whole, parts, sizeof whole);
     free(P);
 }
