@@ -5,3 +5,12 @@ parity: $(BUILD)/parity/text_probe
 $(BUILD)/parity/text_probe: $(BUILD)/tests/parity/text_probe.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/prompts_bench: $(BUILD)/tests/bench/prompts_bench.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-text
+bench-encoder: $(BUILD)/bench/prompts_bench
+bench-text: dependencies-bench $(BUILD)/bench/prompts_bench
+	tests/bench/prompts.sh $(BUILD)/bench
