@@ -167,7 +167,7 @@ embeddings() { # the same four sources for every test
   grep -q '</svg>' plot.svg && grep -q 'gan, generated (80)' plot.svg
   tsne --method pca photos | stream-dump --header | grep -q variance_share
   "$make" 5 4 photographic five >five
-  run -65 tsne -q five
+  run -65 tsne -q --perplexity 30 five
   [[ "$output" == *"too few for a perplexity"* ]]
 }
 

@@ -32,7 +32,7 @@ few_of() { # SIDE SOURCE COUNT
   stream-dump --verify out/test.embeddings
   grep -q '</html>' out/report.html
   ! grep 'drawn' out/report.html || false
-  experiment DATA="$BATS_TEST_TMPDIR/data" 2>&1 | grep -q "Nothing to be done"
+  experiment -q DATA="$BATS_TEST_TMPDIR/data"
 }
 
 @test "a folder of photographs alone: a model and a detector, no table" {

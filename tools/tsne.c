@@ -17,7 +17,7 @@ static struct {
     double perplexity, exaggeration, angle, learning_rate;
     int64_t iterations;
     const char *svg;
-} options = {.perplexity = 30, .exaggeration = 12, .angle = 0.3, .iterations = 1500};
+} options = {.exaggeration = 12, .angle = 0.3, .iterations = 1500};
 
 static const cli_option option_table[] = {
     {"method", 0, CLI_CHOICE, &options.method, .choices = method_choices, .argument = "METHOD",
@@ -67,6 +67,7 @@ static bool lay_out(run_state *r, error *e)
     if (!r->positions) return false;
     if (options.method == METHOD_PCA)
         return pca_project(&p, r->c->threads, r->positions, r->share, e);
+    if (options.perplexity == 0) options.perplexity = fmax(1, fmin(30, (double)p.count / 4));
     tsne_options o = {
         .perplexity = options.perplexity,
         .exaggeration = options.exaggeration,
