@@ -143,10 +143,14 @@ ids() { # SPLIT FILE: the faces' ids, in order
 
 @test "cuts are terciles, auto classes the most frequent, and a make not listed is missing or others" {
   faces 300 2 >f
-  batch --val-fraction 0 --summary-json s f -o b
+  batch --batch 300 --val-fraction 0 --summary-json s f -o b
   stream-dump --header b >h
   grep -q '"classes":\["Canon","Nikon","Sony",[^]]*"others"\]' h
-  grep -q '"name":"iso".*"cuts":\[[0-9.]*,[0-9.]*\]' h
+  stream-dump b | perl -ne '
+    push @iso, grep { $_ ne "null" } split /,/, $1 if /"split":"train".*"iso":\[([^]]*)/;
+    END { @iso = sort { $a <=> $b } @iso; my @cut = map { my $p = $_ / 3 * $#iso; my $i = int $p; $iso[$i] + ($p - $i) * ($iso[$i + 1] - $iso[$i]) } 1, 2;
+          open my $h, "<", "h"; my $text = <$h>; my ($low, $high) = $text =~ /"name":"iso".*?"cuts":\[([0-9.]*),([0-9.]*)\]/;
+          die "$low $high, not @cut" if abs($low - $cut[0]) + abs($high - $cut[1]) > 1e-6 }'
   cat >t.json <<'END'
 {"tasks": [{"name": "make", "kind": "categorical", "template": "{}", "classes": ["Canon", "Nikon"], "map": {"Kodak": "Nikon", "Apple": null}},
            {"name": "brand", "kind": "categorical", "tag": "make", "template": "{}", "classes": ["canon", "others"]}]}

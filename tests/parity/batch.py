@@ -169,6 +169,24 @@ def check_resampling(folder, records, path):
         check(f"resampled from {side} to {size} pixels within rounding", worst < 0.51, worst)
 
 
+def check_flips(records, path):
+    by_id = {r["id"]: r for r in records}
+    _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4", "--flip",
+                     path)
+    kinds = []
+    for batch in batches:
+        ours = np.frombuffer(batch["pixels"], np.uint8).reshape(batch["n"], batch["height"], batch["width"], 3)
+        for i, face in enumerate(batch["ids"]):
+            stored = np.frombuffer(by_id[face]["pixels"], np.uint8).reshape(ours[i].shape)
+            manipulated = by_id[face]["manipulation"] != "photographic"
+            kinds.append((manipulated, np.array_equal(ours[i], stored), np.array_equal(ours[i], stored[:, ::-1])))
+    check("--flip mirrors and does nothing else", all(plain != flipped for _, plain, flipped in kinds))
+    for manipulated in (False, True):
+        share = np.mean([flipped for m, _, flipped in kinds if m == manipulated])
+        check(f"--flip mirrors half of the {'manipulated' if manipulated else 'photographic'} faces",
+              abs(share - 0.5) < 0.05, share)
+
+
 def check_draws(records, path):
     _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "40", path)
     by_id = {r["id"]: r for r in records}
@@ -216,6 +234,7 @@ def main():
         two = run("--tasks", own, "--batch", "16", "--epochs", "4", "--seed", "9", shuffled)
         check("another order of the records gives the same batches", one[1] == two[1])
         check_resampling(folder, records, path)
+        check_flips(records, path)
         check_draws(records, path)
         check_prompts()
     print(f"1..{len(results)}")
