@@ -350,11 +350,11 @@ static void buffers_layout(image_encoder *m, arena *a)
         tangent[0] = larger(tangent[0], output_size(m, k->last));
         if (k->shortcut >= 0) tangent[1] = larger(tangent[1], output_size(m, k->shortcut));
     }
+    /* The stem comes when only the pooled one's buffer is in use. */
+    outer[!m->pooled] = larger(outer[!m->pooled], output_size(m, STEM));
     for (int i = 0; i < 2; i++) m->outer[i] = arena_take(a, outer[i]);
-    arena stem = *a;
-    m->stem = arena_take(&stem, output_size(m, STEM));
+    m->stem = m->outer[!m->pooled];
     for (int i = 0; i < 2; i++) m->inner[i] = arena_take(a, inner[i]);
-    a->used = larger(a->used, stem.used);
     for (int i = 0; i < 2; i++) m->tangent[i] = arena_take(a, m->slots ? tangent[i] : 0);
     m->image = arena_take(a, image_size(m));
     m->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));

@@ -58,7 +58,7 @@ struct image_encoder {
     void *outer[2]; /* gradients or activations between blocks */
     void *
         inner[2]; /* and within: of the output of the unit before the last, and of the one before */
-    void *stem;   /* gradient or activation of the stem; overlaps inner */
+    void *stem;   /* gradient or activation of the stem, in one of the outer buffers */
     void *tangent[2]; /* jvp: the raw tangents of a chain's end and of a shortcut */
     void *image;      /* FOLDED: normalised images */
     float *average;   /* (n, channels) */
