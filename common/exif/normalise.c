@@ -10,16 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A code: an integer, also when it comes as a real number or as text ("5", "0x19"). */
+/* "5", "0x19", and exiftool's "Unknown (0x53)" for a code it has no words for. */
+static bool parse_code(const char *text, int64_t *code)
+{
+    bool unknown = !strncmp(text, "Unknown (", 9);
+    if (unknown) text += 9;
+    char *end;
+    *code = strtol(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
+    return end != text && !strcmp(end, unknown ? ")" : "");
+}
+
+/* A code: an integer, also when it comes as a real number or as text. */
 static bool get_code(const tag_value *v, int64_t *code)
 {
     double number;
-    if (v->kind == VALUE_TEXT) {
-        char *end;
-        long n = strtol(v->text, &end, strncmp(v->text, "0x", 2) ? 10 : 16);
-        *code = n;
-        return end != v->text && !*end;
-    }
+    if (v->kind == VALUE_TEXT) return parse_code(v->text, code);
     if (!tag_value_number(v, 0, &number) || number != floor(number) || fabs(number) > INT32_MAX)
         return false;
     *code = (int64_t)number;

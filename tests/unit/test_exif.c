@@ -196,6 +196,24 @@ static void test_numbers(void **state)
     assert_false(set_rational(KEY_FOCAL_LENGTH, 35, 0, false, &x));
 }
 
+static const char *class_of_stored_text(photo_key key, const char *text)
+{
+    photo_setting setting;
+    photo_tags_clear(&tags);
+    photo_tags_set_text(&tags, key, text, strlen(text));
+    return photo_normalise(&tags, key, &setting) ? setting.text : NULL;
+}
+
+static void test_codes_as_text(void **state)
+{
+    assert_string_equal(class_of_stored_text(KEY_FLASH, "Unknown (0x2)"), "not fired");
+    assert_string_equal(class_of_stored_text(KEY_FLASH, "0x19"), "fired in auto mode");
+    assert_string_equal(class_of_stored_text(KEY_METERING_MODE, "5"), "multi-segment");
+    assert_null(class_of_stored_text(KEY_METERING_MODE, "Unknown (77)"));
+    assert_null(class_of_stored_text(KEY_METERING_MODE, "5 apples"));
+    assert_null(class_of_stored_text(KEY_METERING_MODE, "Unknown"));
+}
+
 static void test_texts(void **state)
 {
     static const char *const cases[][2] = {
@@ -245,8 +263,8 @@ int main(void)
         cmocka_unit_test(test_brands),        cmocka_unit_test(test_quantities),
         cmocka_unit_test(test_no_quantities), cmocka_unit_test(test_flash_texts),
         cmocka_unit_test(test_class_texts),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_texts),         cmocka_unit_test(test_tag_numbers),
-        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_codes_as_text), cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_tag_numbers),   cmocka_unit_test(test_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
