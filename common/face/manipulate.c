@@ -34,17 +34,22 @@ static bool profile_blur(int from, int to, int n, int count, double sigma, doubl
                          error *e)
 {
     double *kernel = memory_allocate((size_t)count, sizeof *kernel, e);
-    if (kernel == NULL) return false;
-    gaussian_kernel(count, sigma, kernel);
-    for (int i = 0; i < n; i++) {
-        profile[i] = 0;
+    double *ones = memory_allocate((size_t)n + (size_t)count, sizeof *ones, e);
+    if (kernel != NULL && ones != NULL) {
+        gaussian_kernel(count, sigma, kernel);
+        for (int i = 0; i < n + count; i++) {
+            int at = border_reflect(i - count / 2, n);
+            ones[i] = at >= from && at < to;
+        }
+        for (int i = 0; i < n; i++) profile[i] = 0;
         for (int j = 0; j < count; j++) {
-            int at = border_reflect(i + j - count / 2, n);
-            if (at >= from && at < to) profile[i] += kernel[j];
+            for (int i = 0; i < n; i++) profile[i] += kernel[j] * ones[i + j];
         }
     }
+    bool done = kernel != NULL && ones != NULL;
     free(kernel);
-    return true;
+    free(ones);
+    return done;
 }
 
 /* The blur of a rectangle is a product of two profiles. *any: is a pixel at least 1/2? */
@@ -57,7 +62,9 @@ static bool blurred_threshold(rectangle r, int size, int count, double sigma, ui
     bool done = profile_blur(r.left, r.right, size, count, sigma, across, e) &&
                 profile_blur(r.top, r.bottom, size, count, sigma, down, e);
     *any = false;
+    if (done) memset(out, 0, (size_t)size * (size_t)size);
     for (int y = 0; done && y < size; y++) {
+        if (down[y] < 0.5) continue; /* a profile is at most 1 */
         for (int x = 0; x < size; x++) {
             bool kept = across[x] * down[y] >= 0.5;
             *any |= kept;

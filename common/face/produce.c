@@ -30,6 +30,7 @@ typedef struct work {
     double placed[2 * LANDMARKS_MOST];
     region regions[REGION_COUNT];
     float *mask;
+    const char *mask_region; /* the mask of this face's region; NULL: none yet */
 } work;
 
 static void work_free(work *w)
@@ -158,11 +159,23 @@ static void cell_keep(work *w, const variant *v, int column, error *e)
     sheet_outline(cell, v, w->regions);
 }
 
+/* Both flips of a mouth have one mask. */
+static bool mask_prepare(work *w, const variant *v, error *e)
+{
+    face_region which[REGION_COUNT];
+    if (!variant_has_mask(v) || manipulation_regions(v->what, which) != 1) return true;
+    if (w->mask_region == region_names[which[0]]) return true;
+    w->mask_region = NULL;
+    if (!soft_mask(v->region.box, w->options->crop.size, &v->mask, w->mask, e)) return false;
+    w->mask_region = region_names[which[0]];
+    return true;
+}
+
 static void variant_make(work *w, manipulation what, int64_t draw, int column, error *e)
 {
     const produce_options *o = w->options;
     variant v = variant_choose(&o->variant, w->id, what, draw, w->regions, o->crop.size);
-    if (!variant_render(&v, &w->cropped, w->mask, &w->made, e)) return;
+    if (!mask_prepare(w, &v, e) || !variant_render(&v, &w->cropped, w->mask, &w->made, e)) return;
     const image *final = &w->made;
     if (o->size != o->crop.size) {
         double whole[4] = {0, 0, w->made.width, w->made.height};
@@ -233,6 +246,7 @@ static void face_produce(work *w)
     error e = {0};
     free(w->id);
     w->id = text_join(w->in->id, "#", "", w->index);
+    w->mask_region = NULL;
     double box[4];
     if (w->id == NULL) {
         error_set(&e, STATUS_SYSTEM, "out of memory");

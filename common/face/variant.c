@@ -91,12 +91,14 @@ variant variant_choose(const variant_options *options, const char *face_id, mani
     return v;
 }
 
-bool variant_render(const variant *v, const image *face, float *mask, image *out, error *e)
+bool variant_has_mask(const variant *v)
 {
-    if (is_flip(v->what)) {
-        return soft_mask(v->region.box, face->width, &v->mask, mask, e) &&
-               face_flip(face, v->patch, v->how, mask, v->ratio, out, e);
-    }
+    return is_flip(v->what);
+}
+
+bool variant_render(const variant *v, const image *face, const float *mask, image *out, error *e)
+{
+    if (is_flip(v->what)) return face_flip(face, v->patch, v->how, mask, v->ratio, out, e);
     if (v->what == WARP && v->affine) return face_warp_affine(face, &v->map, out, e);
     if (v->what == WARP) return face_warp_grid(face, &v->grid, out, e);
     if (!image_allocate(out, face->width, face->height, e)) return false;

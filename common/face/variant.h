@@ -58,8 +58,10 @@ typedef struct variant {
 variant variant_choose(const variant_options *options, const char *face_id, manipulation what,
                        int64_t draw, const region regions[REGION_COUNT], int size);
 
-/* The variant of a square face. `mask`, size x size floats, receives the soft mask M of a
-   flip and is left alone by the others. */
-bool variant_render(const variant *v, const image *face, float *mask, image *out, error *e);
+/* Is it the flip of a region, under a mask? */
+bool variant_has_mask(const variant *v);
+
+/* The variant of a square face; for flips under `mask`, the soft mask of v->region.box. */
+bool variant_render(const variant *v, const image *face, const float *mask, image *out, error *e);
 
 #endif

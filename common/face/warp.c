@@ -114,8 +114,14 @@ static inline void pixel_sample(const image *face, const double m[6], int x, int
     }
 }
 
-/* The pixels of one cell; its diagonal is the line where side(x, y) = 0, the upper triangle above
- * it. */
+static void segment_warp(const image *face, const double map[6], int y, int from, int to,
+                         image *out)
+{
+    uint8_t *pixel = out->pixels + 3 * ((size_t)y * (size_t)out->width + (size_t)from);
+    for (int x = from; x < to; x++, pixel += 3) pixel_sample(face, map, x, y, pixel);
+}
+
+/* The pixels of one cell; each row crosses its diagonal once. */
 static void cell_warp(const image *face, const warp_grid *g, int row, int column, image *out)
 {
     double maps[2][6];
@@ -127,12 +133,10 @@ static void cell_warp(const image *face, const warp_grid *g, int row, int column
     int left = (int)ceil(corner[0]), right = (int)ceil(opposite[0]);
     for (int y = (int)ceil(corner[1]); y < opposite[1]; y++) {
         double v = (y - corner[1]) / height;
-        uint8_t *to = out->pixels + 3 * ((size_t)y * (size_t)out->width + (size_t)left);
-        for (int x = left; x < right; x++, to += 3) {
-            double u = (x - corner[0]) / width;
-            bool upper = falling ? u >= v : u + v <= 1;
-            pixel_sample(face, maps[!upper], x, y, to);
-        }
+        int middle = (int)ceil(corner[0] + (falling ? v : 1 - v) * width);
+        middle = middle < left ? left : middle > right ? right : middle;
+        segment_warp(face, maps[falling], y, left, middle, out);
+        segment_warp(face, maps[!falling], y, middle, right, out);
     }
 }
 
