@@ -49,7 +49,8 @@ typedef struct embedding_run {
     stream_chunk chunk;
     input_item **items; /* taken and not written yet */
     size_t item_count, item_capacity;
-    size_t faces; /* of the items, with pixels */
+    size_t faces;    /* of the items, with pixels */
+    int64_t missing; /* image files that could not be opened */
     uint8_t *pixels;
     float *vectors;
     progress shown;
@@ -77,7 +78,7 @@ static void put_face(embedding_run *run, const input_item *item, const input_fac
                                       "coding", "mask",   NULL};
     const msgpack_object *from = item->record ? &item->record->object : NULL;
     int dimension = run->network->config.embedding_dim;
-    const char *reason = face->reason;
+    const char *reason = face->status && !face->reason ? "out of memory" : face->reason;
     if (!reason && !normalise(vector, dimension)) reason = "the embedding is not finite";
     if (reason) {
         put_error_record(&run->chunk, run->c, face->id ? face->id : "", reason, from);
@@ -105,7 +106,7 @@ static bool write_items(embedding_run *run, error *e)
             written = stream_writer_pass(&run->writer, item->record, e);
         for (size_t k = 0; written && k < item->count; k++) {
             put_face(run, item, &item->faces[k], vector);
-            if (!item->faces[k].reason) vector += run->network->config.embedding_dim;
+            if (!item->faces[k].status) vector += run->network->config.embedding_dim;
             written = stream_writer_put(&run->writer, &run->chunk, e);
         }
         input_item_free(item);
@@ -126,7 +127,7 @@ static bool flush_items(embedding_run *run, error *e)
     size_t gathered = 0, computed = 0;
     for (size_t i = 0; i < run->item_count; i++)
         for (size_t k = 0; k < run->items[i]->count; k++) {
-            if (run->items[i]->faces[k].reason) continue;
+            if (run->items[i]->faces[k].status) continue;
             memcpy(run->pixels + gathered++ * bytes, run->items[i]->faces[k].crop.pixels, bytes);
             image_free(&run->items[i]->faces[k].crop);
             if (gathered < (size_t)options.batch && computed + gathered < run->faces) continue;
@@ -190,7 +191,8 @@ static bool take_item(void *context, void *argument, error *e)
         run->item_capacity = capacity;
     }
     run->items[run->item_count++] = item;
-    for (size_t k = 0; k < item->count; k++) run->faces += item->faces[k].reason == NULL;
+    for (size_t k = 0; k < item->count; k++) run->faces += item->faces[k].status == 0;
+    run->missing += item->path && item->count && item->faces[0].status == STATUS_NO_INPUT;
     progress_add(&run->shown, 1, NULL);
     bool full = run->faces >= (size_t)options.batch || run->item_count >= 4 * (size_t)options.batch;
     return !full || flush_items(run, e);
@@ -248,7 +250,9 @@ static void run_embed(cli *c, error *e)
         if (parallel_map(&plan, &run, c->threads, 0, e)) flush_items(&run, e);
         progress_end(&run.shown);
     }
-    stream_writer_close(&run.writer, e);
+    if (stream_writer_close(&run.writer, e) && run.missing && c->error_count > c->max_errors)
+        error_set(e, STATUS_NO_INPUT, "%lld image files could not be opened",
+                  (long long)run.missing);
     for (size_t i = 0; i < run.item_count; i++) input_item_free(run.items[i]);
     free(run.items);
     free(run.pixels);

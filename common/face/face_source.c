@@ -142,6 +142,7 @@ static void finish_face(input_face *face, const error *e)
 {
     if (!e->status) return;
     image_free(&face->crop);
+    face->status = e->status;
     face->reason = strdup(e->text);
 }
 

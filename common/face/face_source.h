@@ -10,6 +10,7 @@
 typedef struct input_face {
     char *id;
     char *reason; /* NULL: pixels are there */
+    int status;   /* of the reason, an exit status; 0: pixels are there */
     image crop;   /* size x size */
 } input_face;
 
