@@ -14,7 +14,7 @@ fixture_make() { # FOLDER
     rm generated/annotations.jsonl
     exif-extract -q photos/*.jpg >photos.msgpack
     face-locate -q --annotations faces.json photos.msgpack | face-manipulate -q --size 64 >faces.msgpack
-    pretext-batch -q --tasks tasks.json --size 32 --batch 4 --val-fraction 0.3 faces.msgpack >batch.msgpack
+    pretext-batch -q --tasks tasks.json --size 32 --batch 4 --val-fraction 0.3 --epochs 2 faces.msgpack >batch.msgpack
     blades-train -q --arch resnet18 --width 0.125 --embedding-dim 16 --text-layers 1 --text-width 32 --steps 2 \
       -o model.safetensors batch.msgpack
     embed -q -m model.safetensors --set label=photographic --set source=drawn photos >embeddings.msgpack
