@@ -25,7 +25,7 @@ demo.face-options := --size 80 --sheet-rows 10
 demo.batch-options := --size 80 --batch 32 --epochs 1000 --flip
 demo.train-options := --arch resnet18 --width 0.25 --embedding-dim 64 --text-layers 2 --text-width 64 \
   --steps $(DEMO_STEPS) --schedule-steps $(DEMO_STEPS) --warmup 20 --lr 2e-3 --lambda-lr 3e-3
-demo.gmm-options := -k 4 --covariance tied
+demo.gmm-options := -k 4
 demo.mlp-options :=
 demo.embed-options :=
 demo.evaluate-options :=

@@ -47,7 +47,7 @@ static bool upsampler(float *rgb, int size, random_state *r, error *e)
         }
     }
     for (int level = 0; level < 3; level++) {
-        float strength = level == 0 ? 0.035f : 0.025f;
+        float strength = level == 0 ? 0.07f : 0.05f;
         for (int i = 0; i < 64; i++)
             uneven[level][i >> 3][i & 7] = strength * (float)random_normal(r);
     }
@@ -76,8 +76,8 @@ static bool upsampler(float *rgb, int size, random_state *r, error *e)
 
 static bool smoother(float *rgb, int size, random_state *r, error *e)
 {
-    float tolerance = 0.06f + 0.04f * (float)random_uniform(r);
-    for (int i = 0; i < 2; i++) {
+    float tolerance = 0.09f + 0.06f * (float)random_uniform(r);
+    for (int i = 0; i < 3; i++) {
         if (!filter_bilateral(rgb, size, 4, tolerance, e)) return false;
     }
     /* what is left of structure is drawn crisply */
@@ -86,7 +86,7 @@ static bool smoother(float *rgb, int size, random_state *r, error *e)
     if (!soft) return false;
     memcpy(soft, rgb, count * sizeof *soft);
     bool done = filter_gaussian(soft, size, 3, 1.2f, e);
-    for (size_t i = 0; done && i < count; i++) rgb[i] += 0.9f * (rgb[i] - soft[i]);
+    for (size_t i = 0; done && i < count; i++) rgb[i] += 1.2f * (rgb[i] - soft[i]);
     free(soft);
     return done;
 }
@@ -139,7 +139,7 @@ static void rebuild(float block[BLOCK][BLOCK], float code[BLOCK][BLOCK], float s
     float strength = sqrtf(energy);
     for (int i = 0; i < BLOCK * BLOCK; i++) {
         int y = i / BLOCK, x = i % BLOCK;
-        if (x + y >= KEPT) block[y][x] = 0.55f * block[y][x] + 0.6f * strength * code[y][x];
+        if (x + y >= KEPT) block[y][x] = 0.5f * block[y][x] + 0.75f * strength * code[y][x];
     }
     transform(block, false);
 }
@@ -160,7 +160,7 @@ static void make_codebook(random_state *r, float code[CODES][BLOCK][BLOCK])
 
 static void quantise(float *rgb, int size, random_state *r)
 {
-    float code[CODES][BLOCK][BLOCK], step = 0.10f + 0.06f * (float)random_uniform(r);
+    float code[CODES][BLOCK][BLOCK], step = 0.16f + 0.10f * (float)random_uniform(r);
     random_state book = random_keyed(7, "codebook", 0); /* one generator, one codebook */
     make_codebook(&book, code);
     for (int y0 = 0; y0 < size; y0 += BLOCK) {
@@ -224,7 +224,7 @@ static bool blender(const drawn_scene *scene, const drawn_picture *place, float 
     if (inner) {
         picture_flatten(&face, face.background, inner);
         tone_map(inner, size);
-        float unit = 0.01f * (float)size, shift_x = 1.6f * unit * (float)random_normal(r);
+        float unit = 0.01f * (float)size, shift_x = 3.0f * unit * (float)random_normal(r);
         float shift_y = 1.6f * unit * (float)random_normal(r),
               zoom = 1 + 0.07f * (float)random_normal(r);
         for (int y = 0; y < size; y++) {
