@@ -14,3 +14,5 @@ $(BUILD)/bench/prompts_bench: $(BUILD)/tests/bench/prompts_bench.o $(LIBRARY)
 bench-encoder: $(BUILD)/bench/prompts_bench
 bench-text: dependencies-bench $(BUILD)/bench/prompts_bench
 	tests/bench/prompts.sh $(BUILD)/bench
+
+FUZZ += tests/fuzz/weights.sh

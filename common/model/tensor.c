@@ -149,7 +149,7 @@ tensor_file *tensor_file_open(const char *path, error *e)
     close(fd);
     if (size < 0 && pread_errno != ESPIPE) {
         errno = pread_errno;
-        error_set(e, STATUS_IO, "%s: ", path);
+        error_set(e, errno == EISDIR ? STATUS_NO_INPUT : STATUS_IO, "%s: ", path);
         return NULL;
     }
     if (size > 0 && pytorch_looks_like(head, (size_t)size)) return pytorch_open(path, e);

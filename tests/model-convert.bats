@@ -1,0 +1,85 @@
+# model-convert: files of weights from the outside.
+
+setup() {
+  load helper
+  cd "$BATS_TEST_TMPDIR"
+}
+
+header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]},"n":{"dtype":"I64","shape":[],"data_offsets":[24,32]}}'
+
+@test "--info lists metadata and tensors" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file "$header" 32
+  model-convert --info file >list
+  grep -qx $'format\tsafetensors' list
+  grep -qx $'tensors\t2' list
+  grep -qx $'numbers\t7' list
+  grep -qx $'metadata\tnote\ta b' list
+  grep -qx $'tensor\tfc.weight\tF32\t3x2' list
+  grep -qx $'tensor\tn\tI64\tscalar' list
+  model-convert --info <file | cmp - list
+  model-convert --info file -o again
+  cmp list again
+}
+
+@test "a file cut at any byte is refused" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file "$header" 32
+  size=$(stat -c %s file)
+  for cut in 0 1 7 8 9 100 $((size - 33)) $((size - 1)); do
+    head -c "$cut" file >cut
+    run model-convert --info cut
+    assert_status 65
+    [[ $output == "model-convert: cut: "* ]]
+  done
+}
+
+@test "statuses: no file 66, several files 64, a full disk 74, a folder 66" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file "$header" 32
+  run model-convert --info nowhere
+  assert_status 66
+  run model-convert file file
+  assert_status 64
+  run sh -c 'model-convert --info file >/dev/full'
+  assert_status 74
+  mkdir folder
+  run model-convert --info folder
+  assert_status 66
+}
+
+@test "missing parameters are said, drawn from the seed, and refused by --strict" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]},"fc.weight":{"dtype":"F32","shape":[3,2],"data_offsets":[2352,2376]}}' 2376
+  model-convert --arch resnet18 --width 0.0625 --embedding-dim 3 file -o one 2>report
+  grep -qx 'model-convert: found: 1' report
+  grep -q 'missing (drawn at random): [1-9]' report
+  grep -q 'fc.weight (is 3x2, should be 3x32)' report
+  model-convert -v --arch resnet18 --width 0.0625 --embedding-dim 3 file -o one 2>report
+  grep -qx 'model-convert:   model.visual.conv1.weight' report
+  run model-convert --strict --arch resnet18 --width 0.0625 --embedding-dim 3 file -o two
+  assert_status 65
+  [ ! -e two ]
+}
+
+@test "a model file is written again byte for byte, whatever -j" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
+  model-convert -q --arch resnet18 --width 0.0625 --embedding-dim 8 --no-provenance -j 1 file -o one
+  model-convert -q --arch resnet18 --width 0.0625 --embedding-dim 8 --no-provenance -j 3 file -o two
+  cmp one two
+  model-convert -q --no-provenance one -o three
+  cmp one three
+  model-convert -q --seed 5 --arch resnet18 --width 0.0625 --embedding-dim 8 --no-provenance file -o other
+  ! cmp -s one other
+}
+
+@test "a pickle that names what no state dict needs is refused by that name" {
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R.' >evil
+  run model-convert --info evil
+  assert_status 65
+  [[ $output == *"'os.system'"* ]]
+}
+
+@test "the tokens of a vocabulary must be as many as the model's" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
+  printf 'l o\nlo w</w>\n' >merges.txt
+  run model-convert --vocabulary merges.txt --arch resnet18 --width 0.0625 file -o out
+  assert_status 65
+  [[ $output == *"516 tokens"* ]]
+}
