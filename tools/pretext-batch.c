@@ -140,7 +140,7 @@ static bool write_header(job *j, const sampler *s, error *e)
 
 static void warn_line(void *context, const char *line)
 {
-    cli_warn(context, "%s", line);
+    cli_note(context, "%s", line);
 }
 
 static bool write_summary_json(const batch_summary *s, error *e)
