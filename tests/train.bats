@@ -70,6 +70,15 @@ lambda_of() { # MODEL: the final weights
   run ! grep -q '"fine":1.0[,}]' <(lambda_of m)
 }
 
+@test "of two equal tasks, one with shuffled labels, that one ends with the smaller weight: three seeds" {
+  make_batches 200 0 shuffled >twice
+  for seed in 1 2 3; do
+    train --seed $seed --lr 2e-3 --lr-text 2e-4 --lambda-lr 3e-3 --schedule constant -o m twice
+    lambda_of m
+    lambda_of m | tr -d '\\' | sed 's/.*"fine":\([0-9.]*\),"fine_shuffled":\([0-9.]*\).*/\1 \2/' | awk '{ exit !($2 < $1) }'
+  done
+}
+
 @test "a run stopped at any step and resumed gives the same model, log positions included" {
   train --trace t1 -o whole "$batches"
   for step in 1 4; do

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 8, SIZE = 32, IMAGE = SIZE * SIZE * 3 };
+enum { BATCH = 16, SIZE = 32, IMAGE = SIZE * SIZE * 3 };
 
 typedef struct task_text {
     const char *name, *kind, *template, *classes[4];
@@ -24,8 +24,9 @@ static const task_text tasks[] = {
     {"make", "categorical", "a face by a %s camera", {"Nikon", "Canon", "Sony", "others"}},
     {"coarse", "coarse", "a photo of a %s face", {"photographic", "manipulated"}},
     {"fine", "fine", "a face with a manipulated %s region", {"mouth", "eye", "nose"}},
+    {"fine_shuffled", "fine", "a face with a manipulated %s region", {"mouth", "eye", "nose"}},
 };
-enum { TASKS = sizeof tasks / sizeof tasks[0] };
+enum { TASKS = 4 }; /* without the shuffled one */
 
 static const char *wrong = "";
 
@@ -77,16 +78,16 @@ static void put_trailer(stream_chunk *k, int records, int errors)
     record_end(k);
 }
 
-/* A manipulated face is darker below, its mouth region brighter; the camera is a tint, the ISO
- * speed noise. */
-static void draw(random_state *r, uint8_t *pixels, int manipulated, int mouth, int make, float iso)
+/* A manipulated region is a brighter band; the camera is a tint, the ISO speed noise. */
+static void draw(random_state *r, uint8_t *pixels, const uint8_t *regions, int make, float iso)
 {
+    static const int top[3] = {23, 7, 15};
     for (int i = 0; i < IMAGE; i++) {
-        int y = i / 3 / SIZE, channel = i % 3;
+        int y = i / 3 / SIZE, x = i / 3 % SIZE, channel = i % 3;
         double value =
-            130 + 20 * sin(0.3 * y) + (channel == make % 3 ? 30 : 0) + 8 * iso * random_normal(r);
-        if (manipulated && y > SIZE / 2) value -= 50;
-        if (mouth && y > 24) value += 90;
+            110 + 20 * sin(0.3 * y) + (channel == make % 3 ? 20 : 0) + 6 * iso * random_normal(r);
+        for (int k = 0; k < 3; k++)
+            if (regions[k] && y >= top[k] && y < top[k] + 4 && x > 7 && x < 25) value += 60;
         pixels[i] = value < 0 ? 0 : value > 255 ? 255 : (uint8_t)value;
     }
 }
@@ -96,15 +97,20 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     static uint8_t pixels[BATCH * IMAGE];
     int32_t make[BATCH], coarse[BATCH];
     float iso[BATCH];
-    uint8_t fine[BATCH * 3] = {0};
+    uint8_t fine[BATCH * 3] = {0}, shuffled[BATCH * 3];
+    uint32_t order[BATCH];
     random_state r = random_keyed(5, training ? "train" : "val", (uint64_t)step);
     for (int i = 0; i < BATCH; i++) {
         make[i] = (int32_t)random_below(&r, 5) - 1;
         coarse[i] = (int32_t)random_below(&r, 2);
         iso[i] = random_below(&r, 4) ? (float)(1 + random_below(&r, 5)) : NAN;
-        for (int j = 0; j < 3; j++) fine[3 * i + j] = coarse[i] && random_below(&r, 2);
-        draw(&r, pixels + i * IMAGE, coarse[i], fine[3 * i], make[i], isnan(iso[i]) ? 1 : iso[i]);
+        unsigned regions = coarse[i] ? 1 + (unsigned)random_below(&r, 7) : 0; /* at least one */
+        for (int j = 0; j < 3; j++) fine[3 * i + j] = regions >> j & 1;
+        draw(&r, pixels + i * IMAGE, fine + 3 * i, make[i], isnan(iso[i]) ? 1 : iso[i]);
     }
+    for (uint32_t i = 0; i < BATCH; i++) order[i] = i;
+    random_shuffle(&r, order, BATCH);
+    for (int i = 0; i < BATCH; i++) memcpy(shuffled + 3 * i, fine + 3 * order[i], 3);
     if (strcmp(wrong, "label") == 0 && step == 1) make[2] = 4;
     record_begin(k, "batch");
     put_text(k, "split", training ? "train" : "val");
@@ -119,6 +125,7 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     put_binary(k, "make", make, sizeof make);
     put_binary(k, "coarse", coarse, sizeof coarse);
     put_binary(k, "fine", fine, sizeof fine);
+    put_binary(k, "fine_shuffled", shuffled, sizeof shuffled);
     put_map_end(k);
     record_end(k);
 }
@@ -137,7 +144,7 @@ int main(int argc, char **argv)
     bool backwards = strcmp(wrong, "order") == 0, lonely = strcmp(wrong, "lonely") == 0;
     bool error_record = strcmp(wrong, "error") == 0, good = true;
     stream_chunk k = {0};
-    put_header(&k, TASKS);
+    put_header(&k, TASKS + (strcmp(wrong, "shuffled") == 0));
     for (int64_t step = first; good && step < steps; step++) {
         put_batch(&k, step, !backwards);
         if (!lonely) put_batch(&k, step, backwards);
