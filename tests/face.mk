@@ -1,5 +1,6 @@
 # Faces: comparisons and benchmarks.
 PARITY += tests/parity/face.py
+FUZZ += tests/fuzz/faces.sh
 
 .PHONY: bench-faces
 bench-faces: $(BUILD)/bin/face-manipulate
