@@ -37,7 +37,7 @@ $(1).faces ?= $$($(1).out)/faces.msgpack
 $(1).sheet ?= $$($(1).out)/faces.png
 $(1).model ?= $$($(1).out)/model.safetensors
 $(1).scores := $$($(1).out)/gmm.scores $$(if $$($(1).perceptron),$$($(1).out)/mlp.scores)
-$(1).results := $$(addprefix $$($(1).out)/,gmm.safetensors $$(if $$($(1).untrained),,training-weights.svg) $$(if $$($(1).test),\
+$(1).results := $$(addprefix $$($(1).out)/,detector.safetensors $$(if $$($(1).untrained),,training-weights.svg) $$(if $$($(1).test),\
   tables.txt result.tsv result.json provenance.json tsne.svg oc-roc.svg oc-histogram.svg \
   $$(if $$($(1).perceptron),bc-roc.svg bc-histogram.svg)))
 
@@ -69,6 +69,9 @@ $$($(1).out)/%.embeddings: $$($(1).model) $$(call bin,embed) | $$($(1).out)
 $$($(1).out)/gmm.safetensors: $$($(1).out)/fit.embeddings $$(call bin,gmm-fit)
 	@echo '== $(1): detectors and scores' >&2
 	$$(BUILD)/bin/gmm-fit $$($(1).gmm-options) -o $$@ $$<
+# What blades-score looks for.
+$$($(1).out)/detector.safetensors: $$($(1).out)/gmm.safetensors
+	cp $$< $$@
 $$($(1).out)/mlp.safetensors: $$($(1).out)/fit.embeddings $$(if $$($(1).generated),$$($(1).out)/generated.embeddings) $$(call bin,mlp-fit)
 	$$(BUILD)/bin/mlp-fit $$($(1).mlp-options) -o $$@ $$(filter %.embeddings,$$^)
 $$($(1).out)/%.scores: $$($(1).out)/%.safetensors $$($(1).out)/test.embeddings $$(call bin,score)
