@@ -92,13 +92,14 @@ static bool global_action(const char *name, action *does)
 
 void pickle_arena_free(pickle_arena *a)
 {
+    /* The arrays' owners lie in the blocks. */
+    for (size_t i = 0; i < a->array_count; i++) free(a->arrays[i]->items);
+    free(a->arrays);
     while (a->blocks) {
         struct pickle_block *next = a->blocks->next;
         free(a->blocks);
         a->blocks = next;
     }
-    for (size_t i = 0; i < a->array_count; i++) free(a->arrays[i]->items);
-    free(a->arrays);
     *a = (pickle_arena){0};
 }
 
