@@ -149,13 +149,14 @@ embeddings() { # the same four sources for every test
 @test "evaluate: the same intervals whatever the threads, others with another seed" {
   embeddings
   gmm-fit -q -k 2 -o detector photos
-  score -d detector photos gan >scores
-  evaluate -j 1 scores >one && evaluate -j 3 scores >three && cmp one three
-  evaluate --seed 9 scores >other
+  score -d detector photos diffusion >scores
+  evaluate --format tsv -j 1 scores >one && evaluate --format tsv -j 3 scores >three
+  cmp one three
+  evaluate --format tsv --seed 9 scores >other
   run ! cmp -s one other
   evaluate --roc roc --histogram histogram scores >/dev/null
   awk 'NF == 3 && $1 ~ /^[0-9]/ {if ($1 < last && last < 1) bad = 1; last = $1; rows++} END {exit bad || rows < 50}' roc
-  [ "$(awk 'NF == 4 && $3 ~ /^[0-9]+$/ {sum += $3} END {print sum}' histogram)" = 280 ]
+  [ "$(awk 'NF == 4 && $3 ~ /^[0-9]+$/ {sum += $3} END {print sum}' histogram)" = 270 ]
 }
 
 @test "tsne: the same points whatever the threads; keys kept; a plot" {
