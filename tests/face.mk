@@ -1,6 +1,7 @@
 # Faces: comparisons and benchmarks.
 PARITY += tests/parity/face.py
 FUZZ += tests/fuzz/faces.sh
+BENCHMARKS += bench-faces
 
 .PHONY: bench-faces
 bench-faces: $(BUILD)/bin/face-manipulate
