@@ -2,6 +2,7 @@
 """Weights saved by PyTorch in several ways, opened by model-convert: the same numbers, embeddings and logits."""
 import io
 import os
+import struct
 import subprocess
 import tempfile
 
@@ -64,6 +65,40 @@ def formats(folder, net):
     again = Published(resnet="resnet18", dim=32, **TEXT)
     again.load_state_dict(read(target)[0], strict=True)
     tap.ok(True, "load_state_dict(strict=True) takes the model file")
+
+
+def zip64(source, target):
+    """The archive with every size and offset in zip64's fields, as in files of more than 4 GiB."""
+    data = open(source, "rb").read()
+    end = data.rfind(b"PK\x05\x06")
+    count, size, offset = struct.unpack("<HII", data[end + 10 : end + 20])
+    directory, at = b"", offset
+    while at < offset + size:
+        entry = bytearray(data[at : at + 46])
+        name, extra, comment = struct.unpack("<HHH", entry[28:34])
+        packed, plain = struct.unpack("<II", entry[20:28])
+        (header,) = struct.unpack("<I", entry[42:46])
+        wide = struct.pack("<HHQQQ", 1, 24, plain, packed, header)
+        entry[20:28], entry[42:46], entry[30:34] = b"\xff" * 8, b"\xff" * 4, struct.pack("<HH", len(wide), 0)
+        directory += bytes(entry) + data[at + 46 : at + 46 + name] + wide
+        at += 46 + name + extra + comment
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), offset)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, offset + len(directory), 1)
+    last = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    open(target, "wb").write(data[:offset] + directory + record + locator + last)
+
+
+def archives(folder, net):
+    source, target = f"{folder}/x.pt", f"{folder}/x.safetensors"
+    torch.save(net.state_dict(), source)
+    zip64(source, f"{folder}/z.pt")
+    status, text = convert(f"{folder}/z.pt", target, "--strict")
+    tap.ok(status == 0 and same(read(target)[0], net.state_dict()), f"zip64: the same numbers {text if status else ''}")
+    damaged = bytearray(open(source, "rb").read())
+    damaged[len(damaged) // 2] ^= 1
+    open(f"{folder}/z.pt", "wb").write(damaged)
+    status, text = convert(f"{folder}/z.pt", target)
+    tap.ok(status == 65 and "CRC" in text, "a flipped bit in a storage is found by its CRC")
 
 
 def initial_values(folder):
@@ -140,6 +175,7 @@ def embeddings(folder, net, label, dim):
 torch.manual_seed(11)
 with tempfile.TemporaryDirectory() as folder:
     formats(folder, Published(resnet="resnet18", dim=32, **TEXT))
+    archives(folder, Published(resnet="resnet18", dim=32, **TEXT))
     initial_values(folder)
     for resnet, dim in (("resnet18", 32), ("resnet50", 768)):
         embeddings(folder, Published(resnet=resnet, dim=dim, **TEXT), resnet, dim)
