@@ -3,6 +3,7 @@
 #include "cli/output.h"
 #include "face/task.h"
 #include "model/convert.h"
+#include "nn/threads.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -250,6 +251,7 @@ int main(int argc, char **argv)
     cli c;
     error e = {0};
     if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
+    nn_threads_set(c.threads);
     run(&c, &e);
     return cli_finish(&c, &e);
 }
