@@ -93,7 +93,7 @@ $(paper.out)/faces.msgpack $(paper.out)/faces.png &: $(TRAIN) $(call bin,face-ma
 	$(BUILD)/bin/face-manipulate --size $(paper.size) $(FACE_OPTIONS) --sheet $(paper.out)/faces.png \
 	  -o $(paper.out)/faces.msgpack $(TRAIN)
 
-$(foreach experiment,$(EXPERIMENTS),$(eval $(call paper_experiment,$(experiment))))
+$(foreach e,$(EXPERIMENTS),$(eval $(call paper_experiment,$(e))))
 
 paper: $(paper.out)/tables.txt $(EXPERIMENTS:%=$(paper.out)/%/report.html)
 $(paper.out)/tables.txt: $(EXPERIMENTS:%=$(paper.out)/%/gmm.scores) $(if $(SHOWN),$(EXPERIMENTS:%=$(paper.out)/%/mlp.scores)) $(call bin,evaluate)
