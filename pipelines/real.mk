@@ -18,6 +18,8 @@ ifndef LIBRARY
 include Makefile
 else
 
+.PHONY: real
+ifdef DATA
 OUT ?= $(BUILD)/real
 SIZE ?= 96
 ARCH ?= resnet18
@@ -31,8 +33,6 @@ TASKS ?= examples/tasks/reference.json
 COMPONENTS ?= 4
 SEED ?= 0
 
-.PHONY: real
-ifdef DATA
 real.data := $(patsubst %/,%,$(DATA))
 real.split := $(wildcard $(real.data)/train)
 real.from := $(or $(real.split),$(real.data))
