@@ -207,10 +207,12 @@ int stream_index_next(stream_index *x, stream_place *place, msgpack_object *map,
                       error *e)
 {
     segment_part part = PART_HEADER;
+    stream_place here = {0};
     do {
-        int found = next_part(x, place, &part, e);
+        int found = next_part(x, &here, &part, e);
         if (found <= 0) return found;
     } while (part == PART_HEADER || part == PART_TRAILER);
+    *place = here;
     *map = x->record.data;
     *is_error = part == PART_ERROR;
     return 1;
