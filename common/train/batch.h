@@ -60,7 +60,9 @@ typedef struct batch_source batch_source;
 /* Starts reading `reader` ahead (the caller closes it after batch_source_close). `tasks` are those
    of its first header; a later segment with others is STATUS_DATA. NULL on error. */
 batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, error *e);
-void batch_source_close(batch_source *s); /* NULL is fine; does not wait for input */
+/* Ends it; NULL is fine. Does not wait for input: false when the thread is still reading, and then
+   reader and tasks stay in use until the process ends and must not be freed. */
+bool batch_source_close(batch_source *s);
 
 /* The next pair (caller frees with batch_pair_free): 1, 0 at the end, -1 on error; -2 when
  *interrupted became true by a signal while waiting. */

@@ -13,6 +13,8 @@ struct batch_source {
     const task_list *tasks;
     pthread_t thread;
     sem_t wanted, ready; /* a pair may be read; a pair has been read */
+    sem_t ended;         /* the thread is about to return */
+    bool stop;           /* no more pairs are wanted; set before `wanted` */
     /* Written by the thread between wanted and ready, read by the caller after ready: */
     int result;
     batch_pair pair;
@@ -93,10 +95,33 @@ static void *read_ahead(void *argument)
     batch_source *s = argument;
     do {
         while (sem_wait(&s->wanted) != 0) continue;
+        if (s->stop) break;
         s->result = read_pair(s, &s->pair, &s->failure);
         sem_post(&s->ready);
     } while (s->result > 0);
+    sem_post(&s->ended);
     return NULL;
+}
+
+static void source_free(batch_source *s)
+{
+    batch_pair_free(&s->pair);
+    batch_free(s->held);
+    sem_destroy(&s->wanted);
+    sem_destroy(&s->ready);
+    sem_destroy(&s->ended);
+    free(s);
+}
+
+/* Waits a fifth of a second at most. */
+static bool wait_briefly(sem_t *semaphore)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 200000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return sem_timedwait(semaphore, &until) == 0;
 }
 
 batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, error *e)
@@ -107,6 +132,7 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
     s->tasks = tasks;
     sem_init(&s->wanted, 0, 1);
     sem_init(&s->ready, 0, 0);
+    sem_init(&s->ended, 0, 0);
     sigset_t all, before;
     sigfillset(&all); /* signals are for the thread that trains */
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -114,37 +140,32 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!failed) return s;
     error_set(e, STATUS_SYSTEM, "cannot start a thread: %s", strerror(failed));
-    sem_destroy(&s->wanted);
-    sem_destroy(&s->ready);
-    free(s);
+    source_free(s);
     return NULL;
 }
 
-/* The thread may be waiting for input; waiting is where it can be cancelled. */
-void batch_source_close(batch_source *s)
+/* A thread that still waits for input cannot be ended from outside: it is left to the end of the
+   process, with all it uses. */
+bool batch_source_close(batch_source *s)
 {
-    if (!s) return;
-    pthread_cancel(s->thread);
+    if (!s) return true;
+    s->stop = true;
+    sem_post(&s->wanted);
+    if (!wait_briefly(&s->ended)) {
+        pthread_detach(s->thread);
+        return false;
+    }
     pthread_join(s->thread, NULL);
-    batch_pair_free(&s->pair);
-    batch_free(s->held);
-    sem_destroy(&s->wanted);
-    sem_destroy(&s->ready);
-    free(s);
+    source_free(s);
+    return true;
 }
 
 /* Waits for a pair, looking up five times a second whether a signal came. */
 static bool wait_ready(batch_source *s, const volatile sig_atomic_t *interrupted)
 {
-    for (;;) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 200000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (sem_timedwait(&s->ready, &until) == 0) return true;
+    while (!wait_briefly(&s->ready))
         if (*interrupted) return false;
-    }
+    return true;
 }
 
 int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atomic_t *interrupted,

@@ -19,6 +19,7 @@ typedef struct trainer {
     json_t *settings;
     stream_reader *reader;
     task_list *tasks;
+    char *provenance; /* of the model to come; NULL: none wanted */
     batch_header header;
     batch_source *source;
     batch_pair pair; /* the next to be trained on */
@@ -112,12 +113,12 @@ static bool describe_model(trainer *t, error *e)
     json_t *tasks = task_list_json(t->tasks);
     free(t->model->tasks);
     free(t->model->provenance);
-    t->model->provenance = NULL;
+    t->model->provenance = t->provenance;
+    t->provenance = NULL;
     t->model->tasks = tasks ? json_dumps(tasks, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(tasks);
     if (!t->model->tasks) return error_set(e, STATUS_SYSTEM, "out of memory");
-    if (t->c->provenance) t->model->provenance = provenance_text(t, e);
-    return e->status == 0;
+    return true;
 }
 
 static bool create_model(trainer *t, error *e)
@@ -402,6 +403,8 @@ static bool prepare(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;
     if (!open_stream(t, e) || !check_tasks(t, e)) return false;
+    if (t->c->provenance && !(t->provenance = provenance_text(t, e))) return false;
+    /* From here on the reader belongs to the source's thread. */
     t->source = batch_source_open(t->reader, t->tasks, e);
     if (!t->source) return false;
     if (!resumed && o->steps != 0 && next_pair(t, e) == -1) return false;
@@ -430,8 +433,9 @@ static void release(trainer *t, error *e)
     plan_free(&t->plan);
     token_sequences_free(&t->sequences);
     model_free(t->model);
-    batch_source_close(t->source);
     drop_pair(t);
+    free(t->provenance);
+    if (!batch_source_close(t->source)) return;
     task_list_free(t->tasks);
     stream_reader_close(t->reader);
 }
