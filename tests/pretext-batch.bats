@@ -48,7 +48,7 @@ ids() { # SPLIT FILE: the faces' ids, in order
 
 @test "the same bytes for any -j, from a file, a pipe, and a spooled pipe" {
   faces 120 12 $MANIPULATIONS >f
-  for options in "" "--size 8 --flip" "--balance source" "--val-from train"; do
+  for options in "" "--size 8 --flip" "--size 9 --shift 3 --flip" "--balance source" "--val-from train"; do
     batch --epochs 2 -j 1 $options f -o one
     batch --epochs 2 -j 3 $options f -o three
     cmp one three

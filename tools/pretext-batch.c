@@ -14,7 +14,7 @@ enum { VAL_FROM_SPLIT, VAL_FROM_TRAIN };
 
 static struct {
     const char *tasks, *balance, *summary_json;
-    int64_t batch, size, epochs, window, skip_steps;
+    int64_t batch, size, shift, epochs, window, skip_steps;
     double val_fraction;
     int val_from, resampling;
     bool flip, with_generated, summary, spool;
@@ -43,6 +43,8 @@ static const cli_option option_table[] = {
     {"draw", 0, CLI_LIST, &options.draws, .argument = "NAME=W",
      .help = "weight of a manipulation (photographic=4, others 1)"},
     {"flip", 0, CLI_FLAG, &options.flip, .help = "mirror half of the faces at random"},
+    {"shift", 0, CLI_INTEGER, &options.shift, 0, 1024, .argument = "N",
+     .help = "cut faces out of N pixels more, at random places (0)"},
     {"window", 0, CLI_INTEGER, &options.window, 2, 1e9, .argument = "N",
      .help = "faces to shuffle among when input is a pipe (512)"},
     {"spool", 0, CLI_FLAG, &options.spool, .help = "copy a piped input to a temporary file first"},
@@ -95,14 +97,20 @@ static void put_sides(stream_chunk *k, const char *key, const size_t count[2])
 
 static void put_preprocessing(const job *j, stream_chunk *k)
 {
-    static const char *const own[] = {"size", "mean", "std", "resampling", NULL};
+    static const char *const own[] = {"size", "mean", "std", "resampling", "scale", NULL};
     const msgpack_object *before = object_get(face_input_header(&j->input), "preprocessing");
+    double scale;
     put_map_begin(k, "preprocessing");
     put_integer(k, "size", j->side);
     put_three(k, "mean", mean);
     put_three(k, "std", std);
     put_text(k, "resampling", resampling_names[options.resampling]);
-    if (before && before->type == MSGPACK_OBJECT_MAP) put_rest(k, NULL, before, own);
+    if (before && before->type == MSGPACK_OBJECT_MAP) {
+        /* A window is a smaller part of the face's surroundings. */
+        if (object_number(before, "scale", &scale))
+            put_number(k, "scale", scale * j->side / (j->side + (double)options.shift));
+        put_rest(k, NULL, before, own);
+    }
     put_map_end(k);
 }
 
@@ -129,6 +137,7 @@ static bool write_header(job *j, const sampler *s, error *e)
     put_text(k, "val_from", val_from_choices[options.val_from]);
     if (options.balance) put_text(k, "balance", options.balance);
     put_boolean(k, "flip", options.flip);
+    if (options.shift) put_integer(k, "shift", options.shift);
     put_map_begin(k, "draw");
     for (size_t i = 0; i < j->draws.count; i++)
         put_number(k, j->draws.entry[i].name, j->draws.entry[i].weight);
@@ -196,13 +205,19 @@ static bool find_side(job *j, error *e)
         j->side = (int)options.size;
         return true;
     }
-    bool changed = j->side && c->width && c->width != j->side;
-    j->side = c->width;
+    int side = c->width - (int)options.shift;
+    bool changed = j->side && c->width && side != j->side;
+    j->side = side;
     if (c->sizes_differ || changed || c->width != c->height)
         return error_set(
             e, STATUS_DATA,
             "the faces are not squares of one size (%dx%d is one of them); give --size", c->width,
             c->height);
+    if (side < 1)
+        return error_set(e, STATUS_DATA,
+                         "faces of %d pixels leave nothing beside --shift %" PRId64
+                         "; give --size too",
+                         c->width, options.shift);
     return true;
 }
 
@@ -264,6 +279,7 @@ static bool write_batches(job *j, sampler *s, error *e)
                                  .store = &j->input.store,
                                  .width = j->side,
                                  .height = j->side,
+                                 .play = (int)options.shift,
                                  .how = (resampling)options.resampling},
                      .sampler = s,
                      .shown = &j->shown,
@@ -307,6 +323,7 @@ static bool run_window(job *j, uint32_t **kept, size_t *kept_count, error *e)
     bool good =
         find_side(j, e) && sampler_open(&s, &j->input.faces, &j->draws, (size_t)options.batch, e);
     s.flip = options.flip;
+    s.shift = options.shift > 0;
     s.pass_first = (j->input.windows - 1) << 20;
     good = good && (!first || begin_stream(j, &s, e)) && write_problems(j, e);
     good = good && (sampler_steps(&s) == 0 || write_batches(j, &s, e));

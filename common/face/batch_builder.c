@@ -70,18 +70,30 @@ static bool open_image(const msgpack_object *record, image *view, image *decoded
     return true;
 }
 
-static bool read_face(const batch_builder *b, const msgpack_object *record, bool flip,
+/* Copies the window of the draw out of a face with the builder's play. */
+static void cut_window(const batch_builder *b, const image *face, const batch_draw *draw,
+                       uint8_t *pixels)
+{
+    size_t left = (size_t)(draw->left * b->play + 0.5), top = (size_t)(draw->top * b->play + 0.5);
+    size_t row = 3 * (size_t)b->width, stride = 3 * (size_t)face->width;
+    const uint8_t *from = face->pixels + top * stride + 3 * left;
+    for (int y = 0; y < b->height; y++)
+        memcpy(pixels + (size_t)y * row, from + (size_t)y * stride, row);
+}
+
+static bool read_face(const batch_builder *b, const msgpack_object *record, const batch_draw *draw,
                       uint8_t *pixels, error *e)
 {
     image view, decoded = {0}, resized = {0};
+    int width = b->width + b->play, height = b->height + b->play;
     bool read = open_image(record, &view, &decoded, e);
-    if (read && (view.width != b->width || view.height != b->height)) {
+    if (read && (view.width != width || view.height != height)) {
         double whole[4] = {0, 0, view.width, view.height};
-        read = image_resample(&view, whole, b->how, b->width, b->height, &resized, e);
+        read = image_resample(&view, whole, b->how, width, height, &resized, e);
         view = resized;
     }
-    if (read) memcpy(pixels, view.pixels, (size_t)b->width * (size_t)b->height * 3);
-    if (read && flip) mirror(pixels, b->width, b->height);
+    if (read) cut_window(b, &view, draw, pixels);
+    if (read && draw->flip) mirror(pixels, b->width, b->height);
     image_free(&decoded);
     image_free(&resized);
     return read;
@@ -169,7 +181,7 @@ static size_t read_faces(const batch_builder *b, batch_scratch *s, const batch_d
         error e = {0};
         free(s->id[good]);
         s->id[good] = record ? object_text_copy(record, "id") : NULL;
-        if (s->id[good] && read_face(b, record, draws[i].flip, s->pixels + good * bytes, &e)) {
+        if (s->id[good] && read_face(b, record, &draws[i], s->pixels + good * bytes, &e)) {
             s->good[good++] = draws[i];
         } else {
             batch_failure *failure = &failures[failed++];

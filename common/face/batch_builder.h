@@ -12,6 +12,7 @@ typedef struct batch_builder {
     const sampler *sampler;
     const face_store *store;
     int width, height; /* of every image that comes out */
+    int play; /* pixels by which faces are larger, each way, than the window cut from them */
     resampling how;
 } batch_builder;
 

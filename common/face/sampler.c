@@ -182,8 +182,10 @@ static batch_draw draw_face(const sampler *s, pass_entry entry, int side, int64_
     uint64_t index = (uint64_t)(s->pass_first + pass) ^ (uint64_t)entry.repetition << 40;
     random_state r = random_keyed(s->faces->options.seed ^ face->key[0], names[side], index);
     uint32_t variant = draw_variant(s, face, &r);
-    bool flip = random_uniform(&r) < 0.5;
-    return (batch_draw){entry.face, variant, s->flip && flip};
+    bool flip = random_uniform(&r) < 0.5, shift = s->shift && side == SPLIT_TRAIN;
+    double left = random_uniform(&r), top = random_uniform(&r);
+    return (batch_draw){entry.face, variant, s->flip && flip, shift ? left : 0.5,
+                        shift ? top : 0.5};
 }
 
 batch_draw sampler_face(const sampler *s, uint32_t face, int side)
@@ -198,7 +200,7 @@ batch_draw sampler_lender(const sampler *s, uint32_t variant, const char *task_n
     int side = c->face[v->face].split == SPLIT_VAL ? SPLIT_VAL : SPLIT_TRAIN;
     random_state r = random_keyed(c->options.seed ^ v->id, task_name, (uint64_t)side);
     uint32_t face = c->member[side][random_below(&r, c->member_count[side])];
-    return (batch_draw){face, draw_variant(s, &c->face[face], &r), false};
+    return (batch_draw){.face = face, .variant = draw_variant(s, &c->face[face], &r)};
 }
 
 /* ---- Batches -------------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ void draw_table_free(draw_table *t);
 /* One face of a batch. */
 typedef struct batch_draw {
     uint32_t face, variant;
-    bool flip; /* mirror the face */
+    bool flip;        /* mirror the face */
+    double left, top; /* where its window lies between the ends of its play: 0 to 1 */
 } batch_draw;
 
 typedef struct pass_entry {
@@ -46,6 +47,7 @@ typedef struct sampler {
     const draw_table *table;
     size_t batch;
     bool balanced, flip;
+    bool shift; /* windows of training faces lie anywhere, not in the middle */
     int64_t pass_first; /* number of the first pass: differs from window to window of a pipe */
     pass_order train, val;
     /* Work space of balanced passes: */

@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TOOL = os.path.join(os.environ.get("BLADES_BIN", os.path.join(ROOT, "build", "bin")), "pretext-batch")
 REGIONS = {"photographic": [], "mouth-vflip": ["mouth"], "mouth-hflip": ["mouth"], "eye-hflip": ["eye"],
            "nose-flip": ["nose"], "warp": ["mouth", "eye", "nose"]}
+SCALE = 1.3
 results = []
 
 
@@ -55,7 +56,7 @@ def make_faces(seed, count, size):
 
 def write_stream(path, records):
     with open(path, "wb") as file:
-        for value in ([{"type": "header", "blades": 1, "kind": "face"}] + records
+        for value in ([{"type": "header", "blades": 1, "kind": "face", "preprocessing": {"scale": SCALE}}] + records
                       + [{"type": "trailer", "records": len(records), "errors": 0}]):
             file.write(msgpack.packb(value))
 
@@ -187,6 +188,31 @@ def check_flips(records, path):
               abs(share - 0.5) < 0.05, share)
 
 
+def check_shifts(records, path):
+    by_id = {r["id"]: r for r in records}
+    _, plain = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4", path)
+    header, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4",
+                          "--shift", "4", path)
+    side = plain[0]["height"]
+    check("--shift makes faces smaller and draws the same ones",
+          all(b["height"] == b["width"] == side - 4 for b in batches)
+          and [b["ids"] for b in batches] == [b["ids"] for b in plain])
+    found = {"train": [], "val": []}
+    for batch in batches:
+        size = batch["height"]
+        ours = np.frombuffer(batch["pixels"], np.uint8).reshape(batch["n"], size, size, 3)
+        for i, face in enumerate(batch["ids"]):
+            stored = np.frombuffer(by_id[face]["pixels"], np.uint8).reshape(side, side, 3)
+            found[batch["split"]].append([(x, y) for x in range(5) for y in range(5)
+                                          if np.array_equal(ours[i], stored[y:y + size, x:x + size])])
+    check("every shifted face is a window of it", all(places for side in found.values() for places in side))
+    seen = np.array([places[0] for places in found["train"]])
+    check("training windows lie everywhere", all(len(np.unique(seen[:, k])) == 5 for k in (0, 1)))
+    check("validation windows lie in the middle", all((2, 2) in places for places in found["val"]))
+    scale = header["preprocessing"]["scale"]
+    check("the header's scale is that of the window", abs(scale - SCALE * (side - 4) / side) < 1e-9, scale)
+
+
 def check_draws(records, path):
     _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "40", path)
     by_id = {r["id"]: r for r in records}
@@ -235,6 +261,7 @@ def main():
         check("another order of the records gives the same batches", one[1] == two[1])
         check_resampling(folder, records, path)
         check_flips(records, path)
+        check_shifts(records, path)
         check_draws(records, path)
         check_prompts()
     print(f"1..{len(results)}")
