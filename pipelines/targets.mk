@@ -5,7 +5,8 @@ $(error dependencies are missing)
 endif
 endif
 
-include pipelines/experiment.mk pipelines/demo.mk pipelines/real.mk pipelines/fdf.mk pipelines/paper.mk
+include pipelines/experiment.mk pipelines/demo.mk pipelines/real.mk pipelines/fdf.mk pipelines/paper.mk \
+  pipelines/real-faces.mk
 
 # make install PREFIX=/usr/local DESTDIR=
 share := $(DESTDIR)$(PREFIX)/share
