@@ -193,6 +193,14 @@ static void test_recompute(void **state)
         (image_encoder_config){
             .depth = 18, .width = 0.125, .embedding_dim = D, .size = 64, .recompute = 4},
         9, 6e-2);
+    for (int depth = 18; depth <= 50; depth += 32)
+        config_check((image_encoder_config){.depth = depth,
+                                            .width = 0.125,
+                                            .embedding_dim = D,
+                                            .size = 64,
+                                            .recompute = 1,
+                                            .recompute_end = 3},
+                     9, 6e-2);
 }
 
 static double cosine(const float *a, const float *b, size_t n)
