@@ -75,6 +75,72 @@ embeddings() { # the same four sources for every test
   run -64 gmm-fit -k 3x photos
 }
 
+@test "gmm-fit: few faces for the dimension: covariances are shrunk, said so, and hold for other faces" {
+  "$make" 60 40 photographic few 0 1 1 >few
+  "$make" 200 40 photographic others 0 2 1 >others
+  mean() { # DETECTOR: mean log-likelihood of the other faces
+    score -d "$1" others | stream-dump | sed -n 's/.*"score":\([^,]*\),.*/\1/p' | awk '{ s += $1 } END { print s / NR }'
+  }
+  for kind in full tied; do
+    gmm-fit -k 1 --covariance $kind -o auto few 2>said
+    grep -Eq 'covariances are shrunk by [0-9.]+ to [0-9.]+ %, as the faces are few' said
+    gmm-fit -k 1 --covariance $kind --shrinkage none -o none few 2>said
+    run ! grep -q shrunk said
+    awk -v a="$(mean auto)" -v b="$(mean none)" 'BEGIN { exit !(a > b + 1) }'
+  done
+  gmm-fit -k 3 --shrinkage 0 -o none few 2>said
+  grep -q '3 of 3 components have fewer faces than the 40 dimensions' said
+  gmm-fit -k 1 -o auto others 2>said
+  run ! grep -q shrunk said
+  gmm-fit -k 1 --shrinkage 1 -o sphere few 2>said
+  grep -q 'shrunk by 100.0 to 100.0 %' said
+  gmm-fit -k 1 --covariance diagonal --shrinkage 0.5 -o diagonal few 2>said
+  run ! grep -q shrunk said
+  for wrong in 1.5 -0.1 some ''; do run -64 gmm-fit -k 1 --shrinkage "$wrong" few; done
+}
+
+@test "gmm-fit says what it did to components that collapsed" {
+  "$make" 40 5 photographic photos >photos
+  for i in 1 2 3; do "$make" 1 5 photographic "same$i" 0 9; done >same # one face three times
+  cat photos same >both
+  gmm-fit -k 12 --regularisation 0 --shrinkage none --calibrate fit -o detector both 2>said
+  grep -q 'collapsed: regularised by another' said
+  score -d detector both | stream-dump | grep -c '"score":' >count
+  [ "$(cat count)" = 43 ]
+}
+
+@test "gmm-fit leaves out labels that it does not know, and calibrates on its own model alone" {
+  embeddings
+  "$make" 50 12 fake fakes 1 2 >fakes
+  gmm-fit -k 2 -o detector photos fakes 2>said
+  grep -q 'left out 50 faces whose label is neither' said
+  gmm-fit -q -k 2 --no-provenance -o alone photos
+  gmm-fit -q -k 2 --no-provenance -o with photos fakes 2>said
+  cmp alone with
+  grep -q 'left out 50' said # also under -q
+  run ! gmm-fit -q -k 2 --calibrate fakes -o detector photos
+}
+
+@test "a detector file with any byte changed is refused or still scores" {
+  embeddings
+  "$make" 20 12 photographic few >few
+  for kind in full diagonal tied mlp linear knn; do
+    case $kind in
+      mlp | linear | knn) mlp-fit -q --classifier $kind --hidden 3 --epochs 2 -o detector few gan ;;
+      *) gmm-fit -q -k 2 --covariance $kind -o detector few ;;
+    esac
+    size=$(stat -c %s detector)
+    for i in $(seq 25); do
+      at=$(((i <= 15 ? i * 53 % 900 : i * 7919) % size))
+      perl -e 'local $/; open F, "<", "detector"; $_ = <F>; substr($_, $ARGV[0], 1) ^= chr(1 << $ARGV[0] % 7); print' $at >hostile
+      status=0
+      score -q -d hostile few >scores 2>said || status=$?
+      [ $status = 0 ] || [ $status = 65 ] || { echo "$kind, byte $at: status $status" >&2; cat said >&2; return 1; }
+      [ $status = 0 ] || [ -s said ]
+    done
+  done
+}
+
 @test "score passes keys and error records on, and reports what it cannot score" {
   embeddings
   gmm-fit -q -k 2 -o detector photos
@@ -113,6 +179,23 @@ embeddings() { # the same four sources for every test
   score -d detector photos | stream-dump --header | grep -q '"higher":"generated"'
 }
 
+@test "mlp-fit stops early, keeps the best epoch, and weighs the classes" {
+  "$make" 300 8 photographic photos 0 1 >photos
+  "$make" 30 8 generated gan 0.12 2 >gan
+  mlp-fit -v --epochs 500 --lr 1e-2 -o balanced photos gan 2>said
+  [ "$(grep -c 'mlp-fit: epoch ' said)" -lt 300 ]
+  kept=$(sed -n 's/.*: epoch \([0-9]*\) of \([0-9]*\) kept.*/\1 \2/p' said)
+  [ $((${kept% *} + 10)) = "${kept#* }" ] # ten more without a better one
+  best=$(sed -n 's/.*epoch \([0-9]*\): loss .*, held out \([0-9.]*\),.*/\2 \1/p' said | sort -k1,1n -k2,2n | head -1)
+  [ "${best#* }" = "${kept% *}" ]
+  mlp-fit -q --epochs 500 --lr 1e-2 --no-balance -o unbalanced photos gan
+  found() { score -d "$1" gan | stream-dump | grep -c '"generated":true' || true; }
+  [ "$(found balanced)" -gt "$(found unbalanced)" ]
+  mlp-fit -q --far 0.02 --held-out-fraction 0.5 -o strict photos gan
+  wrong=$(score -d strict photos | stream-dump | grep -c '"generated":true' || true)
+  [ "$wrong" -le 15 ]
+}
+
 @test "evaluate: tables in every format, a table's column, pairs, equal sizes" {
   embeddings
   gmm-fit -q -k 2 -o detector photos
@@ -144,6 +227,66 @@ embeddings() { # the same four sources for every test
   evaluate --column part=column.tsv --format json scores 2>said >json
   grep -q '"missing": 82' json && grep -q '"unknown": 1' json
   grep -q 'part: 82 faces are missing' said
+}
+
+@test "evaluate reads pipes, and counts scores that are no numbers as failed" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  score -d detector photos gan >scores
+  evaluate --table auc --format tsv --method a=scores --method b=<(cat scores) >out
+  [ "$(sed -n 2p out | cut -f2-)" = "$(sed -n 3p out | cut -f2-)" ]
+  stream-dump scores | sed -n 's/.*"id":"\([^"]*\)","score":\([^,]*\),.*/\1\t\2/p' >column.tsv
+  awk -F'\t' -v OFS='\t' 'NR == 1 { $2 = "nan" } NR == 2 { $2 = "" } NR == 201 { $2 = "NA" } 1' column.tsv >holes.tsv
+  evaluate --format json --column b=- scores <holes.tsv >json 2>said
+  grep -q 'b: 3 images failed' said
+  grep -q '"failed": 3' json && grep -q '"failed": 2' json && grep -q '"failed": 1' json
+  run ! grep -q '"missing": [1-9]' json
+  printf 'photos/00000.jpg\t1\nphotos/00001.jpg\tinf\n' >infinite.tsv
+  run -65 evaluate --column b=infinite.tsv scores
+  [[ "$output" == *"'inf' is no score"* ]]
+  score -d detector gan >generated
+  run -0 --separate-stderr evaluate generated
+  [[ "$stderr" == *"there are no photographic faces"* ]]
+}
+
+@test "evaluate --compare: paired differences on the faces that both detectors have" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  score -d detector photos gan diffusion >good
+  "$make" 200 12 photographic photos 0 8 >photos2 # the same names, other vectors: what it says is chance
+  "$make" 80 12 generated gan 0 8 >gan2
+  "$make" 70 12 generated diffusion 0 9 >diffusion2
+  score -d detector photos2 gan2 diffusion2 >chance
+  evaluate --table differences --format tsv --method good=good --method chance=chance --compare chance >out
+  [ "$(cut -f1-3 out | tail -n 3)" = "$(printf 'good - chance\t%s\t350\n' diffusion gan mean)" ]
+  awk -F'\t' '$2 != "generator" && !($5 < $4 && $4 < $6) { bad = 1 } $2 != "generator" { n++ } END { exit bad || n != 3 }' out
+  [ "$(sed -n '/\tmean\t/p' out | cut -f7)" = higher ]
+  # against itself nothing differs, in any replicate; the other way round all signs change
+  evaluate --table differences --format tsv --method a=good --method b=good >same
+  [ "$(sed -n '/\tmean\t/p' same | cut -f4-7)" = "$(printf '0\t0\t0\topen')" ]
+  evaluate --table differences --format tsv --method chance=chance --method good=good --compare good >turned
+  [ "$(sed -n '/\tmean\t/p' turned | cut -f7)" = lower ]
+  paste <(sed -n '/\tmean\t/p' out) <(sed -n '/\tmean\t/p' turned) | awk -F'\t' '{ exit !($4 + $15 < 1e-9 && $4 + $15 > -1e-9) }'
+  # one that lacks faces is compared on the rest alone
+  stream-dump good | sed -n 's/.*"id":"\([^"]*\)","score":\([^,]*\),.*/\1\t\2/p' | sed '1~3d' >part.tsv
+  evaluate --table differences --format tsv --method good=good --method part=part.tsv --higher part=photographic \
+    --compare good 2>/dev/null >part
+  [ "$(sed -n '/\tmean\t/p' part | cut -f3-6)" = "$(printf '233\t0\t0\t0')" ]
+  run -64 evaluate --compare nobody good
+  sed 's/$/\tgenerated\tgan/; 1i id\tscore\tlabel\tsource' part.tsv >contrary.tsv
+  run -65 evaluate --method good=good --method contrary=contrary.tsv
+  [[ "$output" == *"is generated (gan) here and generated (diffusion) in good"* ]]
+}
+
+@test "evaluate: LaTeX with names that LaTeX would read" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  "$make" 20 12 generated 'a_b & 50% #1 {x} ~^\$' 1 2 >gan
+  score -d detector photos gan >scores
+  evaluate --name 'my_OC' --format latex scores >tex
+  grep -qF 'a\_b \& 50\% \#1 \{x\} \~{}\^{}\textbackslash{}\$ & 200 & 20 &' tex
+  grep -qF '\caption{my\_OC' tex
+  [ "$(grep -c '^\\begin{tabular}' tex)" = "$(grep -c '^\\end{tabular}' tex)" ]
 }
 
 @test "evaluate: the same intervals whatever the threads, others with another seed" {

@@ -209,12 +209,13 @@ static void fill_config(model_config *config)
 
 static bool fill_options(trainer_options *o, const cli *c, error *e)
 {
-    static const int recomputed[] = {4, 2, 0, 0}; /* stages, by memory */
+    static const int recomputed[] = {4, 1, 0, 0}, ends[] = {4, 3, 0, 0}; /* stages, by memory */
     fill_config(&o->config);
     bool learn = !options.weights;
     o->network = (network_options){
         .slots = learn && options.memory == MEMORY_HUGE ? 2 : 1,
         .recompute = recomputed[options.memory],
+        .recompute_end = ends[options.memory],
         .precision = options.precision == 1 ? IMAGE_BF16 : IMAGE_FLOAT32,
         .gamma = options.gamma,
         .thurstone = options.ordinal == 1,

@@ -6,12 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const format_choices[] = {"text", "tsv", "latex", "json", NULL};
-static const char *const table_choices[] = {"all", "summary", "accuracy", "auc", "confusion", NULL};
+static const char *const table_choices[] = {"all",       "summary",     "accuracy", "auc",
+                                            "confusion", "differences", NULL};
 
 static struct {
-    const char *name, *roc, *histogram;
+    const char *name, *compare, *roc, *histogram;
     cli_strings methods, columns, pairs, thresholds, higher;
     int64_t per_class, bootstrap, bins;
     double confidence;
@@ -31,6 +33,8 @@ static const cli_option option_table[] = {
      .help = "decide for this detector by this score"},
     {"pair", 0, CLI_LIST, &options.pairs, .argument = "GENERATOR=SOURCE,...",
      .help = "compare with these photographs alone"},
+    {"compare", 0, CLI_STRING, &options.compare, .argument = "NAME",
+     .help = "the others' differences from this detector"},
     {"per-class", 0, CLI_INTEGER, &options.per_class, 0, 1e9, .argument = "N",
      .help = "at most N of each, equally many of both (0: all)"},
     {"bootstrap", 0, CLI_INTEGER, &options.bootstrap, 0, 100000, .argument = "N",
@@ -38,7 +42,7 @@ static const cli_option option_table[] = {
     {"confidence", 0, CLI_NUMBER, &options.confidence, 0.01, 0.9999, .argument = "X",
      .help = "of the intervals (0.95)"},
     {"table", 0, CLI_CHOICE, &options.table, .choices = table_choices, .argument = "WHICH",
-     .help = "all, summary, accuracy, auc or confusion (all)"},
+     .help = "all, summary, accuracy, auc, confusion, differences"},
     {"format", 0, CLI_CHOICE, &options.format, .choices = format_choices, .argument = "FORMAT",
      .help = "text, tsv, latex or json (text)"},
     {"roc", 0, CLI_STRING, &options.roc, .argument = "FILE", .unrecorded = true,
@@ -72,13 +76,44 @@ static char *cut_pair(const char *option, const char *argument, const char **val
     return name;
 }
 
-static bool is_stream_file(const char *path)
+/* A pipe can be read once, but it must be looked at before: what comes out of it is put into a
+   nameless file. NULL with the error set; *path then is unchanged. */
+static FILE *spool(const char *path, error *e)
 {
+    char bytes[1 << 16];
+    size_t got;
+    FILE *from = fopen(path, "rb"), *to = from ? tmpfile() : NULL;
+    bool good = to || error_set(e, from ? STATUS_CANNOT_CREATE : STATUS_NO_INPUT, "%s: ", path);
+    while (good && (got = fread(bytes, 1, sizeof bytes, from)) > 0)
+        good = fwrite(bytes, 1, got, to) == got || error_set(e, STATUS_IO, "%s: ", path);
+    if (good && (ferror(from) || fflush(to) != 0)) good = error_set(e, STATUS_IO, "%s: ", path);
+    if (from) fclose(from);
+    if (!good && to) fclose(to);
+    return good ? to : NULL;
+}
+
+/* Adds the scores of a file, whether it is a stream or a table. */
+static bool add_file(evaluation *v, const char *name, const char *path, error *e)
+{
+    char spooled[32];
+    struct stat status;
     unsigned char head[1];
+    FILE *copy = NULL;
+    if (strcmp(path, "-") == 0) path = "/dev/stdin";
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        copy = spool(path, e);
+        if (!copy) return false;
+        snprintf(spooled, sizeof spooled, "/dev/fd/%d", fileno(copy));
+        path = spooled;
+    }
     FILE *file = fopen(path, "rb");
     bool is_stream = file && fread(head, 1, 1, file) == 1 && stream_looks_like(head, 1);
     if (file) fclose(file);
-    return is_stream;
+    cli_strings one = {&path, 1, 1};
+    bool done = is_stream ? evaluation_add_stream(v, name, &one, e)
+                          : evaluation_add_table(v, name, path, e);
+    if (copy) fclose(copy);
+    return done;
 }
 
 static bool add_named(evaluation *v, const char *option, const cli_strings *list, error *e)
@@ -86,10 +121,7 @@ static bool add_named(evaluation *v, const char *option, const cli_strings *list
     for (size_t i = 0; i < list->count; i++) {
         const char *path;
         char *name = cut_pair(option, list->item[i], &path, e);
-        if (!name) return false;
-        cli_strings one = {&path, 1, 1};
-        bool done = is_stream_file(path) ? evaluation_add_stream(v, name, &one, e)
-                                         : evaluation_add_table(v, name, path, e);
+        bool done = name && (add_file(v, name, path, e) || error_context(e, "%s", name));
         free(name);
         if (!done) return false;
     }
@@ -155,7 +187,11 @@ static void warn(const cli *c, const evaluation *v)
         if (m->unlabelled) cli_warn(c, "%s: %zu faces have no label", m->name, m->unlabelled);
         if (m->unknown) cli_warn(c, "%s: %zu lines name unknown faces", m->name, m->unknown);
     }
+    size_t photographic = 0;
+    for (size_t g = 0; g < v->group_count; g++)
+        photographic += v->groups[g].label == FACE_PHOTOGRAPHIC;
     if (v->generator_count == 0) cli_warn(c, "there are no generated faces: AUC is undefined");
+    if (photographic == 0) cli_warn(c, "there are no photographic faces: AUC is undefined");
 }
 
 static void run(cli *c, evaluation *v, error *e)
@@ -165,6 +201,7 @@ static void run(cli *c, evaluation *v, error *e)
                             .confidence = options.confidence,
                             .seed = c->seed,
                             .threads = c->threads,
+                            .baseline = options.compare,
                             .pairs = options.pairs};
     output out = {0};
     bool operands = c->inputs_given || options.methods.count == 0;

@@ -1,7 +1,6 @@
 /* gmm-fit: a Gaussian mixture of photographic embeddings, and its threshold. */
 #include "cli/progress.h"
-#include "detect/detector.h"
-#include "detect/embeddings.h"
+#include "detect/fitting.h"
 #include "detect/gmm_start.h"
 
 #include <math.h>
@@ -11,13 +10,14 @@
 static const char *const covariance_choices[] = {"full", "diagonal", "tied", NULL};
 
 static struct {
-    const char *components, *calibrate, *init;
+    const char *components, *calibrate, *init, *shrinkage;
     int covariance;
     int64_t starts, max_iterations;
     double regularisation, tolerance, far, held_out_fraction;
 } options = {
     .components = "10",
     .calibrate = "heldout",
+    .shrinkage = "auto",
     .starts = 1,
     .max_iterations = 100,
     .regularisation = 1e-6,
@@ -37,6 +37,8 @@ static const cli_option option_table[] = {
      .help = "begin with this file's mixture or responsibilities"},
     {"regularisation", 0, CLI_NUMBER, &options.regularisation, 0, 1e6, .argument = "X",
      .help = "added to every variance (1e-6)"},
+    {"shrinkage", 0, CLI_STRING, &options.shrinkage, .argument = "HOW",
+     .help = "of covariances: auto, none, oas or a share (auto)"},
     {"tolerance", 0, CLI_NUMBER, &options.tolerance, 0, 1e6, .argument = "X",
      .help = "stop at a smaller change of log-likelihood (1e-3)"},
     {"max-iterations", 0, CLI_INTEGER, &options.max_iterations, 0, 1000000, .argument = "N",
@@ -59,12 +61,10 @@ static const cli_tool tool = {
 
 typedef struct run_state {
     cli *c;
-    embeddings faces;
-    uint32_t *index; /* the photographic faces: those fitted to, then those held out */
-    size_t used, fitted;
+    fitting f;          /* of the photographic faces */
     size_t least, most; /* components */
+    double shrinkage;   /* as gmm_options'; NAN: automatic */
     gmm_start start;
-    detector result;
     progress shown;
 } run_state;
 
@@ -87,33 +87,68 @@ static bool parse_components(run_state *r, error *e)
     return true;
 }
 
+static bool parse_shrinkage(run_state *r, error *e)
+{
+    static const struct {
+        const char *name;
+        double value;
+    } names[] = {{"auto", NAN}, {"none", 0}, {"oas", GMM_SHRINKAGE_OAS}};
+    for (size_t i = 0; i < CLI_COUNT(names); i++)
+        if (strcmp(options.shrinkage, names[i].name) == 0) {
+            r->shrinkage = names[i].value;
+            return true;
+        }
+    char *end;
+    r->shrinkage = strtod(options.shrinkage, &end);
+    if (end != options.shrinkage && !*end && r->shrinkage >= 0 && r->shrinkage <= 1) return true;
+    return error_set(e, STATUS_USAGE, "--shrinkage %s: auto, none, oas, or a share from 0 to 1",
+                     options.shrinkage);
+}
+
+/* Full covariances with fewer than two faces for each component and dimension say more of the
+   sample than of photographs. What a file begins is continued as it is. */
+static double shrinkage_of(const run_state *r, size_t components)
+{
+    size_t matrices = options.covariance == GMM_FULL ? components : 1;
+    if (options.covariance == GMM_DIAGONAL) return 0;
+    if (!isnan(r->shrinkage)) return r->shrinkage;
+    bool few = r->f.fitted < 2 * matrices * r->f.faces.dimension;
+    return few && !options.init ? GMM_SHRINKAGE_OAS : 0;
+}
+
 static bool is_heldout(void)
 {
     return strcmp(options.calibrate, "heldout") == 0;
 }
 
-/* Photographs only: generated and manipulated faces are left out, and said so. */
+/* Says which faces are no photographs and therefore left out. */
+static void note_left_out(const cli *c, const embeddings *faces)
+{
+    size_t generated = 0, manipulated = 0, other = 0;
+    for (size_t i = 0; i < faces->count; i++) {
+        const embedding_info *info = &faces->info[i];
+        generated += info->label == FACE_GENERATED;
+        other += info->label == FACE_OTHER;
+        manipulated +=
+            info->label != FACE_GENERATED && info->label != FACE_OTHER && info->manipulated;
+    }
+    if (generated) cli_note(c, "left out %zu faces labelled generated", generated);
+    if (manipulated) cli_note(c, "left out %zu manipulated faces", manipulated);
+    if (other)
+        cli_warn(c, "left out %zu faces whose label is neither photographic nor generated", other);
+}
+
 static bool choose_faces(run_state *r, error *e)
 {
-    size_t generated = 0, manipulated = 0;
-    r->index = memory_allocate(r->faces.count + 1, sizeof *r->index, e);
-    if (!r->index) return false;
-    for (size_t i = 0; i < r->faces.count; i++) {
-        bool is_generated = r->faces.info[i].label == FACE_GENERATED;
-        generated += is_generated;
-        manipulated += !is_generated && r->faces.info[i].manipulated;
-        if (!is_generated && !r->faces.info[i].manipulated) r->index[r->used++] = (uint32_t)i;
-    }
-    if (generated) cli_note(r->c, "left out %zu faces labelled generated", generated);
-    if (manipulated) cli_note(r->c, "left out %zu manipulated faces", manipulated);
-    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
-    if (r->used == 0) return error_set(e, STATUS_DATA, "there is no photographic face to fit to");
-    r->fitted = r->used;
+    fitting *f = &r->f;
+    f->used = f->fitted = embeddings_photographs(&f->faces, f->index);
+    note_left_out(r->c, &f->faces);
+    if (f->used == 0) return error_set(e, STATUS_DATA, "there is no photographic face to fit to");
     if (!is_heldout()) return true;
-    if (!embeddings_split(&r->faces, r->index, r->used, options.held_out_fraction, r->c->seed,
-                          &r->fitted, e))
+    if (!embeddings_split(&f->faces, f->index, f->used, options.held_out_fraction, r->c->seed,
+                          &f->fitted, e))
         return false;
-    if (r->fitted == r->used)
+    if (f->fitted == f->used)
         cli_warn(r->c, "one photo cannot be divided: the threshold is set on the face fitted to");
     return true;
 }
@@ -135,6 +170,7 @@ static gmm_options fit_options(run_state *r, size_t components)
         .components = components,
         .covariance = (gmm_covariance)options.covariance,
         .regularisation = options.regularisation,
+        .shrinkage = shrinkage_of(r, components),
         .tolerance = options.tolerance,
         .max_iterations = (int)options.max_iterations,
         .starts = (int)options.starts,
@@ -147,33 +183,48 @@ static gmm_options fit_options(run_state *r, size_t components)
     };
 }
 
+/* Components whose covariances the faces do not determine. */
+static size_t thin_components(const run_state *r)
+{
+    const gmm *m = &r->f.result.mixture;
+    size_t thin = 0;
+    for (size_t c = 0; c < m->components && m->covariance == GMM_FULL; c++)
+        thin += m->weights[c] * (double)r->f.fitted < (double)m->dimension;
+    return m->covariance == GMM_TIED ? r->f.fitted < m->dimension : thin;
+}
+
 static void report(const run_state *r, const gmm_result *result)
 {
-    const gmm *m = &r->result.mixture;
+    const gmm *m = &r->f.result.mixture;
+    size_t faces = r->f.fitted, thin = thin_components(r);
     cli_note(r->c,
              "%zu %s components fitted to %zu faces: mean log-likelihood %.4f after %d iterations",
-             m->components, gmm_covariance_names[m->covariance], r->fitted, result->log_likelihood,
+             m->components, gmm_covariance_names[m->covariance], faces, result->log_likelihood,
              result->iterations);
     if (!result->converged && options.max_iterations > 0)
         cli_warn(r->c, "not converged: raise --max-iterations (%lld) or --tolerance",
                  (long long)options.max_iterations);
     double lone = 0;
-    for (size_t c = 0; c < m->components; c++) lone += m->weights[c] * (double)r->fitted < 1.5;
+    for (size_t c = 0; c < m->components; c++) lone += m->weights[c] * (double)faces < 1.5;
     if (lone > 0)
         cli_warn(r->c, "%.0f of %zu components hold a single face: fewer components would do", lone,
                  m->components);
-    if (m->covariance == GMM_FULL && r->fitted < m->components * m->dimension)
-        cli_note(
-            r->c,
-            "%zu faces are few for %zu full covariances of %zu dimensions, which then rest on the "
-            "regularisation: consider more faces, fewer components, --covariance tied or diagonal",
-            r->fitted, m->components, m->dimension);
+    if (result->most_shrinkage > 0)
+        cli_note(r->c, "covariances are shrunk by %.1f to %.1f %%%s", 100 * result->least_shrinkage,
+                 100 * result->most_shrinkage,
+                 isnan(r->shrinkage) ? ", as the faces are few (--shrinkage none: not)" : "");
+    else if (thin > 0)
+        cli_warn(r->c,
+                 "%zu of %zu components have fewer faces than the %zu dimensions, and rest on the "
+                 "regularisation: use --shrinkage oas, fewer components, --covariance tied or "
+                 "diagonal, or more faces",
+                 thin, m->components, m->dimension);
 }
 
 /* Fits every number of components of the range and keeps the one of the lowest BIC. */
 static bool fit(run_state *r, error *e)
 {
-    points p = embeddings_points(&r->faces, r->index, r->fitted);
+    points p = fitting_points(&r->f);
     gmm_result best = {0};
     double least = INFINITY;
     size_t most = r->most < p.count ? r->most : p.count;
@@ -182,7 +233,7 @@ static bool fit(run_state *r, error *e)
             e, STATUS_DATA,
             "%zu faces to fit to (%zu held out) are too few for %zu components: give a "
             "smaller -k, or more photographs",
-            p.count, r->used - r->fitted, r->least);
+            p.count, r->f.used - r->f.fitted, r->least);
     for (size_t k = r->least; k <= most; k++) {
         gmm candidate;
         gmm_result result = {0};
@@ -195,8 +246,8 @@ static bool fit(run_state *r, error *e)
         if (bic < least) {
             least = bic;
             best = result;
-            gmm_free(&r->result.mixture);
-            r->result.mixture = candidate;
+            gmm_free(&r->f.result.mixture);
+            r->f.result.mixture = candidate;
         } else {
             gmm_free(&candidate);
         }
@@ -207,7 +258,7 @@ static bool fit(run_state *r, error *e)
 
 static bool load_start(run_state *r, error *e)
 {
-    points p = embeddings_points(&r->faces, r->index, r->fitted);
+    points p = fitting_points(&r->f);
     if (!options.init) return true;
     if (!gmm_start_read(&r->start, options.init, (gmm_covariance)options.covariance, &p,
                         r->c->threads, e))
@@ -216,22 +267,29 @@ static bool load_start(run_state *r, error *e)
     return true;
 }
 
-/* The scores of `count` faces become the calibration. */
-static bool calibrate_on(run_state *r, const embeddings *faces, const uint32_t *index, size_t count,
-                         const char *name, error *e)
+static bool calibrate_on(run_state *r, const points *p, const char *name, error *e)
 {
-    points p = embeddings_points(faces, index, count);
-    double *scores = memory_allocate(count, sizeof *scores, e);
-    if (!scores || !detector_scores(&r->result, &p, r->c->threads, scores, e)) {
-        free(scores);
-        return false;
-    }
-    detector_calibrate(&r->result, scores, count, options.far, name);
+    if (!fitting_calibrate(&r->f, p, options.far, name, e)) return false;
     cli_note(r->c, "threshold %.4f: %.4g %% of %zu photographic faces (%s) lie below",
-             r->result.threshold, 100 * options.far, count, name);
-    if (options.far > 0 && (double)count * options.far < 1)
+             r->f.result.threshold, 100 * options.far, p->count, name);
+    if (options.far > 0 && (double)p->count * options.far < 1)
         cli_warn(r->c, "%zu faces are few for a false alarm rate of %g: the threshold is rough",
-                 count, options.far);
+                 p->count, options.far);
+    return true;
+}
+
+static bool check_calibration_faces(const run_state *r, const embeddings *faces, size_t count,
+                                    error *e)
+{
+    const char *path = options.calibrate, *model = r->f.faces.model;
+    if (count == 0)
+        return error_set(e, STATUS_DATA, "%s: no photographic face to calibrate on", path);
+    if (faces->dimension != r->f.faces.dimension)
+        return error_set(e, STATUS_DATA, "%s: embeddings of dimension %zu, not %zu", path,
+                         faces->dimension, r->f.faces.dimension);
+    if (faces->model && model && strcmp(faces->model, model) != 0)
+        return error_set(e, STATUS_DATA, "%s: embeddings of the model %s, not of %s", path,
+                         faces->model, model);
     return true;
 }
 
@@ -242,17 +300,11 @@ static bool calibrate_on_file(run_state *r, error *e)
     cli_strings inputs = {&path, 1, 1};
     if (!embeddings_read(&faces, &inputs, false, e)) return false;
     uint32_t *index = memory_allocate(faces.count + 1, sizeof *index, e);
-    size_t count = 0;
-    for (size_t i = 0; index && i < faces.count; i++)
-        if (faces.info[i].label != FACE_GENERATED && !faces.info[i].manipulated)
-            index[count++] = (uint32_t)i;
-    bool done = index != NULL;
-    if (done && count == 0)
-        done = error_set(e, STATUS_DATA, "%s: no photographic face to calibrate on", path);
-    if (done && faces.dimension != r->faces.dimension)
-        done = error_set(e, STATUS_DATA, "%s: embeddings of dimension %zu, not %zu", path,
-                         faces.dimension, r->faces.dimension);
-    done = done && calibrate_on(r, &faces, index, count, "file", e);
+    size_t count = index ? embeddings_photographs(&faces, index) : 0;
+    if (index) note_left_out(r->c, &faces);
+    points p = embeddings_points(&faces, index, count);
+    bool done =
+        index && check_calibration_faces(r, &faces, count, e) && calibrate_on(r, &p, "file", e);
     free(index);
     embeddings_free(&faces);
     return done;
@@ -260,35 +312,23 @@ static bool calibrate_on_file(run_state *r, error *e)
 
 static bool calibrate(run_state *r, error *e)
 {
-    if (strcmp(options.calibrate, "fit") == 0 || (is_heldout() && r->fitted == r->used))
-        return calibrate_on(r, &r->faces, r->index, r->fitted, "fit", e);
-    if (is_heldout())
-        return calibrate_on(r, &r->faces, r->index + r->fitted, r->used - r->fitted, "heldout", e);
+    bool divided = r->f.fitted < r->f.used;
+    points fit = fitting_points(&r->f), held = fitting_held_out_points(&r->f);
+    if (is_heldout() && divided) return calibrate_on(r, &held, "heldout", e);
+    if (is_heldout() || strcmp(options.calibrate, "fit") == 0)
+        return calibrate_on(r, &fit, "fit", e);
     return calibrate_on_file(r, e);
-}
-
-static bool write_result(run_state *r, error *e)
-{
-    msgpack_unpacked header;
-    msgpack_unpacked_init(&header);
-    bool done = msgpack_unpack_next(&header, r->faces.header.data, r->faces.header.size, NULL) ==
-                    MSGPACK_UNPACK_SUCCESS ||
-                error_set(e, STATUS_SYSTEM, "out of memory");
-    done = done && detector_write(&r->result, r->c, &header.data, e);
-    msgpack_unpacked_destroy(&header);
-    return done;
 }
 
 static void run(run_state *r, error *e)
 {
-    r->result = (detector){.kind = DETECTOR_GMM, .false_alarm_rate = NAN};
-    if (!parse_components(r, e) || !embeddings_read(&r->faces, &r->c->inputs, false, e)) return;
-    r->result.model = r->faces.model ? strdup(r->faces.model) : NULL;
-    if (!choose_faces(r, e) || !load_start(r, e)) return;
+    if (!parse_components(r, e) || !parse_shrinkage(r, e) ||
+        !fitting_begin(&r->f, r->c, DETECTOR_GMM, e) || !choose_faces(r, e) || !load_start(r, e))
+        return;
     progress_start(&r->shown, r->c, "iterations", 0);
     bool fitted = fit(r, e);
     progress_end(&r->shown);
-    if (fitted && calibrate(r, e)) write_result(r, e);
+    if (fitted && calibrate(r, e)) fitting_write(&r->f, e);
 }
 
 int main(int argc, char **argv)
@@ -297,11 +337,8 @@ int main(int argc, char **argv)
     error e = {0};
     if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
     run_state r = {.c = &c};
-    points_single_threaded_blas();
     run(&r, &e);
-    embeddings_free(&r.faces);
+    fitting_end(&r.f);
     gmm_start_free(&r.start);
-    detector_free(&r.result);
-    free(r.index);
     return cli_finish(&c, &e);
 }

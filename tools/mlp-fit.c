@@ -1,6 +1,5 @@
 /* mlp-fit: a classifier of embeddings, photographic against generated, and its threshold. */
-#include "detect/detector.h"
-#include "detect/embeddings.h"
+#include "detect/fitting.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -59,53 +58,53 @@ static const cli_tool tool = {
 
 typedef struct run_state {
     cli *c;
-    embeddings faces;
-    uint32_t *index; /* faces used: to fit, then held out */
-    uint8_t *labels; /* of index: 1 generated */
-    size_t used, fitted;
-    detector result;
+    fitting f;       /* of both classes */
+    uint8_t *labels; /* of f.index: 1 generated */
 } run_state;
 
 /* Splits one class and appends it to both parts, which grow towards each other. */
 static bool split_class(run_state *r, face_label label, uint32_t *scratch, size_t *held, error *e)
 {
+    fitting *f = &r->f;
     size_t count = 0, fitted = 0;
-    for (size_t i = 0; i < r->faces.count; i++)
-        if (r->faces.info[i].label == label && !r->faces.info[i].manipulated)
+    for (size_t i = 0; i < f->faces.count; i++)
+        if (f->faces.info[i].label == label && !f->faces.info[i].manipulated)
             scratch[count++] = (uint32_t)i;
     if (count < 2)
         return error_set(e, STATUS_DATA,
                          "%zu faces are labelled %s: at least two photos of each class are needed "
                          "(label them when embedding: --set label=generated)",
                          count, face_label_names[label]);
-    if (!embeddings_split(&r->faces, scratch, count, options.held_out_fraction, r->c->seed, &fitted,
+    if (!embeddings_split(&f->faces, scratch, count, options.held_out_fraction, r->c->seed, &fitted,
                           e))
         return false;
-    memcpy(r->index + r->fitted, scratch, fitted * sizeof *scratch);
-    r->fitted += fitted;
+    memcpy(f->index + f->fitted, scratch, fitted * sizeof *scratch);
+    f->fitted += fitted;
     *held += count - fitted;
-    memcpy(r->index + r->faces.count - *held, scratch + fitted, (count - fitted) * sizeof *scratch);
+    memcpy(f->index + f->faces.count - *held, scratch + fitted, (count - fitted) * sizeof *scratch);
     return true;
 }
 
 /* Both classes are divided alike, so that the held-out part has both. */
 static bool choose_faces(run_state *r, error *e)
 {
-    size_t n = r->faces.count, held = 0;
-    r->index = memory_allocate(n + 1, sizeof *r->index, e);
+    fitting *f = &r->f;
+    size_t n = f->faces.count, held = 0;
     r->labels = memory_allocate(n + 1, 1, e);
     uint32_t *scratch = memory_allocate(n + 1, sizeof *scratch, e);
-    bool done = r->index && r->labels && scratch &&
-                split_class(r, FACE_PHOTOGRAPHIC, scratch, &held, e) &&
+    bool done = r->labels && scratch && split_class(r, FACE_PHOTOGRAPHIC, scratch, &held, e) &&
                 split_class(r, FACE_GENERATED, scratch, &held, e);
     free(scratch);
     if (!done) return false;
-    r->used = r->fitted + held;
-    memmove(r->index + r->fitted, r->index + n - held, held * sizeof *r->index);
-    for (size_t i = 0; i < r->used; i++)
-        r->labels[i] = r->faces.info[r->index[i]].label == FACE_GENERATED;
-    if (r->used < n) cli_note(r->c, "left out %zu faces without label or manipulated", n - r->used);
-    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
+    f->used = f->fitted + held;
+    memmove(f->index + f->fitted, f->index + n - held, held * sizeof *f->index);
+    for (size_t i = 0; i < f->used; i++)
+        r->labels[i] = f->faces.info[f->index[i]].label == FACE_GENERATED;
+    if (f->used < n)
+        cli_note(r->c,
+                 "left out %zu faces that are neither labelled photographic nor generated, "
+                 "or manipulated",
+                 n - f->used);
     return true;
 }
 
@@ -118,7 +117,7 @@ static bool fit_network(run_state *r, const points *fit, const points *held, err
 {
     size_t hidden = options.hidden ? (size_t)options.hidden : 2 * fit->dimension;
     perceptron_options o = {
-        .hidden = r->result.kind == DETECTOR_MLP ? hidden : 0,
+        .hidden = r->f.result.kind == DETECTOR_MLP ? hidden : 0,
         .learning_rate = options.learning_rate,
         .weight_decay = options.weight_decay,
         .batch = (int)options.batch,
@@ -131,7 +130,7 @@ static bool fit_network(run_state *r, const points *fit, const points *held, err
         .context = r->c,
     };
     perceptron_result result;
-    if (!perceptron_fit(&r->result.network, fit, r->labels, held, r->labels + r->fitted, &o,
+    if (!perceptron_fit(&r->f.result.network, fit, r->labels, held, r->labels + r->f.fitted, &o,
                         &result, e))
         return false;
     cli_note(
@@ -146,47 +145,27 @@ static bool fit_network(run_state *r, const points *fit, const points *held, err
 static bool calibrate(run_state *r, error *e)
 {
     /* The generated ones come first: they were put before the others. */
-    size_t first = r->fitted, count;
-    while (first < r->used && r->labels[first]) first++;
-    count = r->used - first;
-    points p = embeddings_points(&r->faces, r->index + first, count);
-    double *scores = memory_allocate(count + 1, sizeof *scores, e);
-    r->result.threshold = 0.5;
-    if (!scores || !detector_scores(&r->result, &p, r->c->threads, scores, e)) {
-        free(scores);
+    const fitting *f = &r->f;
+    size_t first = f->fitted;
+    while (first < f->used && r->labels[first]) first++;
+    points p = embeddings_points(&f->faces, f->index + first, f->used - first);
+    if (!fitting_calibrate(&r->f, &p, options.far > 0 ? options.far : NAN, "heldout", e))
         return false;
-    }
-    detector_calibrate(&r->result, scores, count, options.far > 0 ? options.far : NAN, "heldout");
     cli_note(r->c, "threshold %.4f; p-values from %zu held-out photographic faces",
-             r->result.threshold, count);
+             f->result.threshold, p.count);
     return true;
-}
-
-static bool write_result(run_state *r, error *e)
-{
-    msgpack_unpacked header;
-    msgpack_unpacked_init(&header);
-    bool done = msgpack_unpack_next(&header, r->faces.header.data, r->faces.header.size, NULL) ==
-                    MSGPACK_UNPACK_SUCCESS ||
-                error_set(e, STATUS_SYSTEM, "out of memory");
-    done = done && detector_write(&r->result, r->c, &header.data, e);
-    msgpack_unpacked_destroy(&header);
-    return done;
 }
 
 static void run(run_state *r, error *e)
 {
-    r->result = (detector){.kind = classifier_kinds[options.classifier], .false_alarm_rate = NAN};
-    if (!embeddings_read(&r->faces, &r->c->inputs, false, e)) return;
-    r->result.model = r->faces.model ? strdup(r->faces.model) : NULL;
-    if (!choose_faces(r, e)) return;
-    points fit = embeddings_points(&r->faces, r->index, r->fitted);
-    points held = embeddings_points(&r->faces, r->index + r->fitted, r->used - r->fitted);
-    bool fitted =
-        r->result.kind == DETECTOR_KNN
-            ? neighbours_create(&r->result.stored, &fit, r->labels, (size_t)options.neighbours, e)
-            : fit_network(r, &fit, &held, e);
-    if (fitted && calibrate(r, e)) write_result(r, e);
+    detector *d = &r->f.result;
+    if (!fitting_begin(&r->f, r->c, classifier_kinds[options.classifier], e) || !choose_faces(r, e))
+        return;
+    points fit = fitting_points(&r->f), held = fitting_held_out_points(&r->f);
+    bool fitted = d->kind == DETECTOR_KNN ? neighbours_create(&d->stored, &fit, r->labels,
+                                                              (size_t)options.neighbours, e)
+                                          : fit_network(r, &fit, &held, e);
+    if (fitted && calibrate(r, e)) fitting_write(&r->f, e);
 }
 
 int main(int argc, char **argv)
@@ -195,11 +174,8 @@ int main(int argc, char **argv)
     error e = {0};
     if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
     run_state r = {.c = &c};
-    points_single_threaded_blas();
     run(&r, &e);
-    embeddings_free(&r.faces);
-    detector_free(&r.result);
-    free(r.index);
+    fitting_end(&r.f);
     free(r.labels);
     return cli_finish(&c, &e);
 }

@@ -127,10 +127,7 @@ static bool write_points(run_state *r, error *e)
     stream_chunk k = {0};
     msgpack_unpacked header;
     if (!stream_writer_open(&w, r->c, "point", e)) return false;
-    msgpack_unpacked_init(&header);
-    bool good = msgpack_unpack_next(&header, r->faces.header.data, r->faces.header.size, NULL) ==
-                    MSGPACK_UNPACK_SUCCESS ||
-                error_set(e, STATUS_SYSTEM, "out of memory");
+    bool good = embeddings_header(&r->faces, &header, e);
     if (good) {
         put_header(r, stream_writer_header_begin(&w, &header.data));
         good = stream_writer_header_end(&w, e);

@@ -9,13 +9,17 @@
 
 enum { DIMENSION_LIMIT = 65536 };
 
-const char *const face_label_names[] = {"unlabelled", "photographic", "generated", NULL};
+const char *const face_label_names[] = {"unlabelled", "photographic", "generated", "other label",
+                                        NULL};
 
 face_label face_label_of(const msgpack_object *record)
 {
     if (object_text_is(record, "label", "photographic")) return FACE_PHOTOGRAPHIC;
     if (object_text_is(record, "label", "generated")) return FACE_GENERATED;
-    return FACE_UNLABELLED;
+    const msgpack_object *label = object_get(record, "label");
+    return !label || label->type == MSGPACK_OBJECT_NIL || object_text_is(record, "label", "")
+               ? FACE_UNLABELLED
+               : FACE_OTHER;
 }
 
 bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
@@ -160,6 +164,24 @@ void embeddings_free(embeddings *s)
     free(s->model);
     msgpack_sbuffer_destroy(&s->header);
     *s = (embeddings){0};
+}
+
+size_t embeddings_photographs(const embeddings *s, uint32_t *index)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->info[i].manipulated &&
+            (s->info[i].label == FACE_PHOTOGRAPHIC || s->info[i].label == FACE_UNLABELLED))
+            index[count++] = (uint32_t)i;
+    return count;
+}
+
+bool embeddings_header(const embeddings *s, msgpack_unpacked *header, error *e)
+{
+    msgpack_unpacked_init(header);
+    return msgpack_unpack_next(header, s->header.data, s->header.size, NULL) ==
+               MSGPACK_UNPACK_SUCCESS ||
+           error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
 points embeddings_points(const embeddings *s, const uint32_t *index, size_t count)

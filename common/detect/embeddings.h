@@ -5,10 +5,16 @@
 #include "detect/points.h"
 #include "stream/reader.h"
 
-typedef enum face_label { FACE_UNLABELLED, FACE_PHOTOGRAPHIC, FACE_GENERATED } face_label;
-extern const char *const face_label_names[]; /* "unlabelled", "photographic", "generated", NULL */
+typedef enum face_label {
+    FACE_UNLABELLED,
+    FACE_PHOTOGRAPHIC,
+    FACE_GENERATED,
+    FACE_OTHER /* a label that this project does not know: never taken for a photograph */
+} face_label;
+/* "unlabelled", "photographic", "generated", "other label", NULL */
+extern const char *const face_label_names[];
 
-/* The label of a record: its key `label`. Another text is FACE_UNLABELLED. */
+/* The label of a record: its key `label`. */
 face_label face_label_of(const msgpack_object *record);
 
 typedef struct embedding_info {
@@ -41,6 +47,14 @@ void embeddings_free(embeddings *s);
    it known). */
 bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
                       const char **reason);
+
+/* The rows that may stand for photographs: labelled photographic or not at all, and not
+   manipulated. index (count) is the caller's; how many they are. */
+size_t embeddings_photographs(const embeddings *s, uint32_t *index);
+
+/* The first header as an object; the caller destroys it with msgpack_unpacked_destroy, also after
+   failure. */
+bool embeddings_header(const embeddings *s, msgpack_unpacked *header, error *e);
 
 /* A view of all, or of the rows in `index`. */
 points embeddings_points(const embeddings *s, const uint32_t *index, size_t count);

@@ -24,6 +24,8 @@ void evaluation_free(evaluation *v)
         free(m->name);
         free(m->path);
         free(m->errors);
+        for (size_t j = 0; j < m->failed.count; j++) free((char *)m->failed.item[j]);
+        cli_strings_free(&m->failed);
         free(m->rows);
         free(m->replicates);
     }
@@ -49,31 +51,61 @@ static int compare_by_group(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts a method's faces by id, refuses an id that comes twice, draws and decides. */
+static bool prepare_faces(method *m, uint64_t seed, error *e)
+{
+    if (m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_id);
+    if (m->failed.count)
+        qsort(m->failed.item, m->failed.count, sizeof *m->failed.item, compare_texts);
+    for (size_t j = 1; j < m->count; j++)
+        if (strcmp(m->faces[j - 1].id, m->faces[j].id) == 0)
+            return error_set(e, STATUS_DATA, "%s: the id '%s' comes twice", m->path,
+                             m->faces[j].id);
+    for (size_t j = 0; j < m->count; j++) {
+        random_state r = random_keyed(seed, m->faces[j].id, SUBSAMPLE);
+        m->faces[j].draw = random_bits(&r);
+        if (!m->thresholded) continue;
+        double score = m->faces[j].score;
+        bool generated = m->higher_is_photographic ? score < m->threshold : score > m->threshold;
+        m->faces[j].decided = generated ? DECISION_GENERATED : DECISION_PHOTOGRAPHIC;
+    }
+    return true;
+}
+
+/* What a method makes of the faces of the first one; both are sorted by id. */
+static bool match_first(const evaluation *v, method *m, error *e)
+{
+    const method *first = &v->methods[0];
+    for (size_t j = 0; m != first && j < first->count; j++) {
+        const scored_face *face = &first->faces[j], *own = NULL;
+        if (m->count) own = bsearch(face, m->faces, m->count, sizeof *m->faces, compare_by_id);
+        if (own && own->group != face->group)
+            return error_set(e, STATUS_DATA, "%s: the face '%s' is %s (%s) here and %s (%s) in %s",
+                             m->path, face->id, face_label_names[v->groups[own->group].label],
+                             v->groups[own->group].source,
+                             face_label_names[v->groups[face->group].label],
+                             v->groups[face->group].source, first->path);
+        bool failed = !own && m->failed.count &&
+                      bsearch(&face->id, m->failed.item, m->failed.count, sizeof *m->failed.item,
+                              compare_texts);
+        m->missing += !own && !failed;
+    }
+    return true;
+}
+
 static bool prepare_methods(evaluation *v, const evaluation_options *o, error *e)
 {
-    for (size_t i = 0; i < v->method_count; i++) {
-        method *m = &v->methods[i];
-        if (m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_id);
-        for (size_t j = 1; j < m->count; j++)
-            if (strcmp(m->faces[j - 1].id, m->faces[j].id) == 0)
-                return error_set(e, STATUS_DATA, "%s: the id '%s' comes twice", m->path,
-                                 m->faces[j].id);
-        for (size_t j = 0; j < m->count; j++) {
-            random_state r = random_keyed(o->seed, m->faces[j].id, SUBSAMPLE);
-            m->faces[j].draw = random_bits(&r);
-            if (!m->thresholded) continue;
-            double score = m->faces[j].score;
-            bool generated =
-                m->higher_is_photographic ? score < m->threshold : score > m->threshold;
-            m->faces[j].decided = generated ? DECISION_GENERATED : DECISION_PHOTOGRAPHIC;
-        }
-        for (size_t j = 0; i > 0 && j < v->methods[0].count; j++)
-            m->missing += !bsearch(&v->methods[0].faces[j], m->faces, m->count, sizeof *m->faces,
-                                   compare_by_id);
-        if (i > 0 && m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_group);
-    }
-    if (v->method_count && v->methods[0].count)
-        qsort(v->methods[0].faces, v->methods[0].count, sizeof(scored_face), compare_by_group);
+    for (size_t i = 0; i < v->method_count; i++)
+        if (!prepare_faces(&v->methods[i], o->seed, e) || !match_first(v, &v->methods[i], e))
+            return false;
+    for (size_t i = 0; i < v->method_count; i++)
+        if (v->methods[i].count)
+            qsort(v->methods[i].faces, v->methods[i].count, sizeof(scored_face), compare_by_group);
     return true;
 }
 
@@ -211,8 +243,7 @@ static void mean_of_rows(const double *rows, size_t generators, double *mean)
     }
 }
 
-/* The middle `confidence` of values that are numbers; values are reordered. */
-static void set_interval(interval *out, double *values, size_t count, double confidence)
+void interval_set(interval *out, double *values, size_t count, double confidence)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
@@ -257,19 +288,13 @@ static bool set_intervals(const evaluation *v, method *m, const evaluation_optio
                           const row_items *rows, error *e)
 {
     size_t g = v->generator_count, each = (g + 2) * METRICS, n = (size_t)o->bootstrap;
-    double *all = memory_allocate(n * each + 1, sizeof *all, e);
+    m->replicates = memory_allocate(n * each + 1, sizeof *m->replicates, e);
     double *values = memory_allocate(n + 1, sizeof *values, e);
-    m->replicates = memory_allocate(n * METRICS + 1, sizeof *m->replicates, e);
-    bool done = all && values && m->replicates && run_replicates(v, m, o, rows, all, e);
-    for (size_t r = 0; done && r < g + 2; r++)
-        for (size_t k = 0; k < METRICS; k++) {
-            for (size_t b = 0; b < n; b++) {
-                values[b] = all[b * each + r * METRICS + k];
-                if (r == g) m->replicates[b * METRICS + k] = values[b];
-            }
-            set_interval(&m->rows[r].metric[k], values, n, o->confidence);
-        }
-    free(all);
+    bool done = m->replicates && values && run_replicates(v, m, o, rows, m->replicates, e);
+    for (size_t k = 0; done && k < each; k++) {
+        for (size_t b = 0; b < n; b++) values[b] = m->replicates[b * each + k];
+        interval_set(&m->rows[k / METRICS].metric[k % METRICS], values, n, o->confidence);
+    }
     free(values);
     return done;
 }
@@ -302,7 +327,7 @@ static bool compute_rows(const evaluation *v, method *m, const evaluation_option
     return done;
 }
 
-static bool evaluate_method(const evaluation *v, method *m, const evaluation_options *o, error *e)
+bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e)
 {
     size_t rows = v->generator_count + 2;
     row_items *items = memory_zeroed(rows, sizeof *items, e);
@@ -316,6 +341,8 @@ static bool evaluate_method(const evaluation *v, method *m, const evaluation_opt
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)
 {
     if (!prepare_methods(v, o, e) || !find_generators(v, e)) return false;
+    if (o->baseline && !evaluation_method(v, o->baseline))
+        return error_set(e, STATUS_USAGE, "--compare %s: no detector is named so", o->baseline);
     for (size_t i = 0; i < o->pairs.count; i++)
         if (!apply_pair(v, o->pairs.item[i], e)) return false;
     if (v->group_count == 0)
@@ -323,22 +350,6 @@ bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)
                          "no face has a label: set it when embedding, for example "
                          "embed --set label=photographic --set source=mine");
     for (size_t i = 0; i < v->method_count; i++)
-        if (!evaluate_method(v, &v->methods[i], o, e)) return false;
+        if (!evaluation_compute(v, &v->methods[i], o, e)) return false;
     return true;
-}
-
-interval evaluation_difference(const evaluation *v, size_t a, size_t b, metric_name metric,
-                               const evaluation_options *o)
-{
-    const method *x = &v->methods[a], *y = &v->methods[b];
-    size_t mean = v->generator_count, n = (size_t)o->bootstrap;
-    interval difference = {x->rows[mean].metric[metric].value - y->rows[mean].metric[metric].value,
-                           NAN, NAN};
-    double *values = x->replicates && y->replicates ? malloc((n + 1) * sizeof *values) : NULL;
-    if (!values) return difference;
-    for (size_t i = 0; i < n; i++)
-        values[i] = x->replicates[i * METRICS + metric] - y->replicates[i * METRICS + metric];
-    set_interval(&difference, values, n, o->confidence);
-    free(values);
-    return difference;
 }

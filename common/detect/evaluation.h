@@ -39,12 +39,13 @@ typedef struct method {
     size_t count, capacity;
     size_t unlabelled; /* faces left out */
     size_t unknown;    /* rows of a table without label whose id no stream has */
-    size_t missing;    /* faces of the first method that this one lacks */
+    size_t missing;    /* faces of the first method that this one neither has nor failed on */
     size_t *errors;    /* (errors_size): failed images of each group */
     size_t errors_size;
     size_t errors_elsewhere; /* failed images without label */
+    cli_strings failed;      /* their ids, copied; sorted once prepared */
     evaluation_row *rows;    /* (generators + 2): then mean, then overall */
-    double *replicates;      /* (bootstrap, METRICS): the mean row of each replicate */
+    double *replicates;      /* (bootstrap, generators + 2, METRICS) */
 } method;
 
 typedef struct evaluation {
@@ -64,27 +65,42 @@ typedef struct evaluation_options {
     double confidence; /* 0.95 */
     uint64_t seed;
     int threads;
-    cli_strings pairs; /* "generator=source,source" */
+    cli_strings pairs;    /* "generator=source,source" */
+    const char *baseline; /* the name of a method; NULL: the first is compared with the others */
 } evaluation_options;
 
 /* Adds a method (name and path are copied) from streams of kind "score". */
 bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *inputs, error *e);
 /* Adds a method from a table: tab-separated, a first line of column names, of which `id` and
    `score` are needed and `label`, `source` and `generated` (0/1, false/true) used; or without that
-   line just id and score. Faces without label are looked up by id among the methods added before.
- */
+   line just id and score. An empty score, "nan" or "NA" is a failed image. Faces without label are
+   looked up by id among the methods added before. */
 bool evaluation_add_table(evaluation *v, const char *name, const char *path, error *e);
 
 /* The method of that name; NULL when there is none. */
 method *evaluation_method(const evaluation *v, const char *name);
 
-/* Groups, pairs, subsamples; then computes every row of every method. STATUS_USAGE when a pair
-   names a source that is not there, STATUS_DATA when ids repeat or there is nothing to compare. */
+/* Groups, pairs, subsamples; then computes every row of every method. STATUS_USAGE when a pair or
+   the baseline names what is not there, STATUS_DATA when ids repeat, methods disagree on a face's
+   label or source, or there is nothing to compare. */
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e);
 
-/* The difference "method a minus method b" of a metric of the mean row, paired by replicate. */
-interval evaluation_difference(const evaluation *v, size_t a, size_t b, metric_name metric,
-                               const evaluation_options *o);
+/* "Method a minus method b" of every row and metric, on the faces that both have, with intervals of
+   the differences within each replicate: both are judged on the same draws. */
+typedef struct comparison {
+    size_t a, b;                 /* methods */
+    size_t faces;                /* that both have */
+    interval (*metric)[METRICS]; /* (generators + 2); caller frees with comparison_free */
+} comparison;
+
+bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluation_options *o,
+                        comparison *out, error *e);
+void comparison_free(comparison *c);
+
+/* The comparisons of a report, caller frees each and the array: every other method minus
+   o->baseline, or without one the first method minus every other. */
+comparison *evaluation_comparisons(const evaluation *v, const evaluation_options *o, size_t *count,
+                                   error *e);
 
 /* The items of one row of a method after subsampling, sorted; caller frees. Row generator_count + 1
    (overall) is fine, the mean row is not. NULL on error. */
@@ -101,6 +117,13 @@ void evaluation_free(evaluation *v);
 /* The group of that source ("" allowed) and label, added when new. -1 on error. */
 long evaluation_group(evaluation *v, const char *source, face_label label, error *e);
 method *evaluation_new_method(evaluation *v, const char *name, const char *path, error *e);
+/* Rows and replicates of a method whose faces are sorted by group and id. */
+bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e);
+/* The middle `confidence` of values that are numbers, as the bounds of out; values are reordered.
+ */
+void interval_set(interval *out, double *values, size_t count, double confidence);
+/* Counts an image of that id that failed; group -1: unknown. */
+bool method_add_failed(method *m, const char *id, long group, error *e);
 /* Failed images of a group. */
 size_t method_errors(const method *m, size_t group);
 /* Copies id. */

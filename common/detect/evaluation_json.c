@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 
 static json_t *number(double value)
 {
@@ -82,17 +83,35 @@ static json_t *method_object(const evaluation *v, const method *m)
     return object;
 }
 
-static json_t *differences_array(const evaluation *v, const evaluation_options *o)
+static json_t *difference_row(const evaluation *v, const comparison *c, size_t row)
+{
+    json_t *object = json_object();
+    if (row < v->generator_count)
+        json_object_set_new(object, "generator", text(v->groups[v->generators[row]].source));
+    for (size_t k = 0; k < METRICS; k++)
+        json_object_set_new(object, metric_keys[k], interval_object(&c->metric[row][k]));
+    return object;
+}
+
+static json_t *differences_array(const evaluation *v, const evaluation_options *o, error *e)
 {
     json_t *differences = json_array();
-    for (size_t i = 1; i < v->method_count; i++) {
-        interval accuracy = evaluation_difference(v, 0, i, METRIC_ACCURACY, o);
-        interval auc = evaluation_difference(v, 0, i, METRIC_AUC, o);
-        json_array_append_new(differences,
-                              json_pack("{s:o, s:o, s:o, s:o}", "method", text(v->methods[0].name),
-                                        "minus", text(v->methods[i].name), "accuracy",
-                                        interval_object(&accuracy), "auc", interval_object(&auc)));
+    size_t count;
+    comparison *all = evaluation_comparisons(v, o, &count, e);
+    for (size_t i = 0; all && i < count; i++) {
+        json_t *object = json_object(), *generators = json_array();
+        for (size_t r = 0; r < v->generator_count; r++)
+            json_array_append_new(generators, difference_row(v, &all[i], r));
+        json_object_set_new(object, "method", text(v->methods[all[i].a].name));
+        json_object_set_new(object, "minus", text(v->methods[all[i].b].name));
+        json_object_set_new(object, "faces", json_integer((json_int_t)all[i].faces));
+        json_object_set_new(object, "generators", generators);
+        json_object_set_new(object, "mean", difference_row(v, &all[i], v->generator_count));
+        json_object_set_new(object, "overall", difference_row(v, &all[i], v->generator_count + 1));
+        json_array_append_new(differences, object);
+        comparison_free(&all[i]);
     }
+    free(all);
     return differences;
 }
 
@@ -107,9 +126,9 @@ bool evaluation_write_json(const evaluation *v, const evaluation_options *o, FIL
     json_object_set_new(whole, "per_class", json_integer(o->per_class));
     json_object_set_new(whole, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(whole, "methods", methods);
-    json_object_set_new(whole, "differences", differences_array(v, o));
-    bool done =
-        json_dumpf(whole, to, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0 && fputc('\n', to) != EOF;
+    json_object_set_new(whole, "differences", differences_array(v, o, e));
+    bool done = !e->status && json_dumpf(whole, to, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0 &&
+                fputc('\n', to) != EOF;
     json_decref(whole);
-    return done || error_set(e, STATUS_IO, "writing JSON: ");
+    return done || (e->status ? false : error_set(e, STATUS_IO, "writing JSON: "));
 }

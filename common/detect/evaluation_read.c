@@ -76,17 +76,18 @@ bool method_add_face(method *m, const char *id, size_t group, double score, deci
     return true;
 }
 
-static bool count_error(evaluation *v, method *m, const msgpack_object *record, error *e)
+bool method_add_failed(method *m, const char *id, long group, error *e)
 {
-    face_label label = face_label_of(record);
-    if (label == FACE_UNLABELLED) {
+    char *copy = strdup(id);
+    if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
+    if (!cli_strings_add(&m->failed, copy, e)) {
+        free(copy);
+        return false;
+    }
+    if (group < 0) {
         m->errors_elsewhere++;
         return true;
     }
-    char *source = object_text_copy(record, "source");
-    long group = evaluation_group(v, source ? source : "", label, e);
-    free(source);
-    if (group < 0) return false;
     if ((size_t)group >= m->errors_size) {
         size_t *errors = memory_resize(m->errors, (size_t)group + 1, sizeof *errors, e);
         if (!errors) return false;
@@ -95,6 +96,18 @@ static bool count_error(evaluation *v, method *m, const msgpack_object *record, 
     }
     m->errors[group]++;
     return true;
+}
+
+/* The group a record belongs to by its label and source: 1 and the group, 0 when its label is
+   neither photographic nor generated, -1 on error. */
+static int record_group(evaluation *v, const msgpack_object *record, long *group, error *e)
+{
+    face_label label = face_label_of(record);
+    if (label != FACE_PHOTOGRAPHIC && label != FACE_GENERATED) return 0;
+    char *source = object_text_copy(record, "source");
+    *group = evaluation_group(v, source ? source : "", label, e);
+    free(source);
+    return *group < 0 ? -1 : 1;
 }
 
 size_t method_errors(const method *m, size_t group)
@@ -106,22 +119,21 @@ static bool add_record(evaluation *v, method *m, const stream_record *r, error *
 {
     double score;
     bool generated;
-    if (r->is_error) return count_error(v, m, &r->object, e);
+    long group = -1;
+    int labelled = record_group(v, &r->object, &group, e);
+    if (labelled < 0) return false;
+    if (r->is_error) return method_add_failed(m, r->id, group, e);
     if (!object_number(&r->object, "score", &score))
-        return error_set(e, STATUS_DATA, "%s: record %lld (%s) has no score", m->path,
+        return error_set(e, STATUS_DATA, "%s: record %lld (%s) has no finite score", m->path,
                          (long long)r->number, r->id);
-    face_label label = face_label_of(&r->object);
-    if (label == FACE_UNLABELLED) {
+    if (!labelled) {
         m->unlabelled++;
         return true;
     }
     decision decided = DECISION_NONE;
     if (object_boolean(&r->object, "generated", &generated))
         decided = generated ? DECISION_GENERATED : DECISION_PHOTOGRAPHIC;
-    char *source = object_text_copy(&r->object, "source");
-    long group = evaluation_group(v, source ? source : "", label, e);
-    free(source);
-    return group >= 0 && method_add_face(m, r->id, (size_t)group, score, decided, e);
+    return method_add_face(m, r->id, (size_t)group, score, decided, e);
 }
 
 bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *inputs, error *e)
@@ -170,11 +182,16 @@ static int split_fields(char *line, char *fields[FIELDS])
     return count;
 }
 
+/* False when it is no number; the score of a failed image (none, nan, NA) becomes NaN. */
 static bool parse_score(const char *text, double *score)
 {
     char *end;
     *score = strtod(text, &end);
-    return end != text && *end == 0 && isfinite(*score);
+    if (!*text || strcmp(text, "NA") == 0)
+        *score = NAN;
+    else if (end == text || *end)
+        return false;
+    return !isinf(*score);
 }
 
 /* The columns' positions from a first line of names; false when it is not one. */
@@ -232,31 +249,42 @@ static const char *field_at(char *fields[], int count, int column)
     return column >= 0 && column < count ? fields[column] : "";
 }
 
+/* The group of a row by its own label, or by what is known of its id: 1, 0 when nobody knows, -1 on
+   error. */
+static int row_group(table_reading *t, char *fields[], int count, long *group, error *e)
+{
+    const char *id = field_at(fields, count, t->column[COLUMN_ID]);
+    const char *label = field_at(fields, count, t->column[COLUMN_LABEL]);
+    for (face_label l = FACE_PHOTOGRAPHIC; l <= FACE_GENERATED; l++)
+        if (strcmp(label, face_label_names[l]) == 0) {
+            const char *source = field_at(fields, count, t->column[COLUMN_SOURCE]);
+            *group = evaluation_group(t->v, source, l, e);
+            return *group < 0 ? -1 : 1;
+        }
+    scored_face wanted = {.id = (char *)id}, *key = &wanted;
+    const scored_face **found =
+        bsearch(&key, t->known, t->known_count, sizeof *t->known, compare_ids);
+    if (found) *group = (long)(*found)->group;
+    return found != NULL;
+}
+
 static bool add_row(table_reading *t, char *fields[], int count, long line, error *e)
 {
     double score;
+    long group = -1;
     const char *id = field_at(fields, count, t->column[COLUMN_ID]);
-    const char *label = field_at(fields, count, t->column[COLUMN_LABEL]);
     const char *text = field_at(fields, count, t->column[COLUMN_SCORE]);
+    if (!*id) return error_set(e, STATUS_DATA, "%s: line %ld has no id", t->m->path, line);
     if (!parse_score(text, &score))
         return error_set(e, STATUS_DATA, "%s: line %ld: '%s' is no score", t->m->path, line, text);
-    decision decided = parse_decision(field_at(fields, count, t->column[COLUMN_GENERATED]));
-    long group = -1;
-    for (face_label l = FACE_PHOTOGRAPHIC; l <= FACE_GENERATED; l++)
-        if (strcmp(label, face_label_names[l]) == 0) {
-            group = evaluation_group(t->v, field_at(fields, count, t->column[COLUMN_SOURCE]), l, e);
-            if (group < 0) return false;
-        }
-    if (group < 0) {
-        scored_face wanted = {.id = (char *)id}, *key = &wanted;
-        const scored_face **found =
-            bsearch(&key, t->known, t->known_count, sizeof *t->known, compare_ids);
-        if (!found) {
-            t->m->unknown++;
-            return true;
-        }
-        group = (long)(*found)->group;
+    int known = row_group(t, fields, count, &group, e);
+    if (known < 0) return false;
+    if (isnan(score)) return method_add_failed(t->m, id, group, e);
+    if (!known) {
+        t->m->unknown++;
+        return true;
     }
+    decision decided = parse_decision(field_at(fields, count, t->column[COLUMN_GENERATED]));
     return method_add_face(t->m, id, (size_t)group, score, decided, e);
 }
 

@@ -4,9 +4,11 @@
 #include "detect/evaluation_json.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-const char *const report_table_names[] = {"all", "summary", "accuracy", "auc", "confusion", NULL};
+const char *const report_table_names[] = {"all",       "summary",     "accuracy", "auc",
+                                          "confusion", "differences", NULL};
 
 typedef struct reporting {
     const evaluation *v;
@@ -206,36 +208,67 @@ static bool print_confusion(reporting *r, error *e)
     return true;
 }
 
-/* The first method against each other one, on the means over generators. */
+/* ---- Comparisons ---------------------------------------------------------------------------- */
+
+static const metric_name compared[] = {METRIC_AUC, METRIC_ACCURACY};
+enum { COMPARED = 2 };
+
+/* What an interval of a difference says. */
+static const char *verdict(const interval *difference)
+{
+    if (isnan(difference->low)) return "-";
+    return difference->low > 0 ? "higher" : difference->high < 0 ? "lower" : "open";
+}
+
+static void set_difference(const reporting *r, table *t, size_t row, size_t column,
+                           metric_name metric, const interval *d)
+{
+    set_value(r, t, row, column, metric, d->value);
+    if (is_exact(r) || isnan(d->low))
+        set_bounds(r, t, row, column + 1, d);
+    else
+        table_set(t, row, column + 1, "%.1f to %.1f", 100 * d->low, 100 * d->high);
+    table_set(t, row, column + 1 + bounds_columns(r), "%s", verdict(d));
+}
+
+static void fill_comparison(const reporting *r, table *t, const comparison *c, size_t first)
+{
+    const evaluation *v = r->v;
+    size_t each = 2 + bounds_columns(r);
+    for (size_t row = 0; row <= v->generator_count; row++) {
+        table_set(t, first + row, 0, "%s - %s", v->methods[c->a].name, v->methods[c->b].name);
+        table_set(t, first + row, 1, "%s", row_name(v, row));
+        table_set(t, first + row, 2, "%zu", c->faces);
+        for (size_t k = 0; k < COMPARED; k++)
+            set_difference(r, t, first + row, 3 + k * each, compared[k],
+                           &c->metric[row][compared[k]]);
+    }
+}
+
+/* A row for each comparison and generator, then its mean row. */
 static bool print_differences(reporting *r, error *e)
 {
-    static const metric_name order[] = {METRIC_ACCURACY, METRIC_AUC};
     const evaluation *v = r->v;
-    size_t bounds = bounds_columns(r);
-    table t;
-    if (!table_create(&t, v->method_count, 1 + 2 * (1 + bounds),
-                      is_exact(r) ? "Difference of means, paired"
-                                  : "Difference of means, paired (percentage points)",
-                      e))
-        return false;
-    table_set(&t, 0, 0, "difference");
-    for (size_t k = 0; k < 2; k++) {
-        size_t column = 1 + k * (1 + bounds);
-        const char *name = is_exact(r) ? metric_keys[order[k]] : metric_titles[order[k]];
-        table_set(&t, 0, column, "%s", name);
-        set_bounds_heading(r, &t, column + 1, name);
-        for (size_t i = 1; i < v->method_count; i++) {
-            interval d = evaluation_difference(v, 0, i, order[k], r->o);
-            table_set(&t, i, 0, "%s - %s", v->methods[0].name, v->methods[i].name);
-            set_value(r, &t, i, column, order[k], d.value);
-            if (is_exact(r) || isnan(d.low))
-                set_bounds(r, &t, i, column + 1, &d);
-            else
-                table_set(&t, i, column + 1, "%.1f to %.1f", 100 * d.low, 100 * d.high);
-        }
+    size_t each = 2 + bounds_columns(r), rows = v->generator_count + 1, count;
+    comparison *all = evaluation_comparisons(v, r->o, &count, e);
+    table t = {0};
+    bool done = all && table_create(&t, 1 + count * rows, 3 + COMPARED * each,
+                                    is_exact(r) ? "Differences, paired"
+                                                : "Differences, paired (percentage points)",
+                                    e);
+    static const char *const heading[] = {"difference", "generator", "faces"};
+    for (size_t c = 0; done && c < 3; c++) table_set(&t, 0, c, "%s", heading[c]);
+    for (size_t k = 0; done && k < COMPARED; k++) {
+        const char *name = is_exact(r) ? metric_keys[compared[k]] : metric_titles[compared[k]];
+        table_set(&t, 0, 3 + k * each, "%s", name);
+        set_bounds_heading(r, &t, 4 + k * each, name);
+        table_set(&t, 0, 2 + (k + 1) * each, is_exact(r) ? "%s verdict" : "%s is", name);
     }
-    print_table(r, &t);
-    return true;
+    for (size_t i = 0; done && i < count; i++) fill_comparison(r, &t, &all[i], 1 + i * rows);
+    if (done) print_table(r, &t);
+    for (size_t i = 0; all && i < count; i++) comparison_free(&all[i]);
+    free(all);
+    return done;
 }
 
 bool evaluation_report(const evaluation *v, const evaluation_options *o, report_table which,
@@ -250,6 +283,7 @@ bool evaluation_report(const evaluation *v, const evaluation_options *o, report_
     if (done && (all || which == REPORT_ACCURACY)) done = print_across(&r, METRIC_ACCURACY, e);
     if (done && (all || which == REPORT_AUC)) done = print_across(&r, METRIC_AUC, e);
     if (done && (all || which == REPORT_CONFUSION)) done = print_confusion(&r, e);
-    if (done && all && v->method_count > 1) done = print_differences(&r, e);
+    if (done && ((all && v->method_count > 1) || which == REPORT_DIFFERENCES))
+        done = print_differences(&r, e);
     return done;
 }

@@ -7,13 +7,14 @@
 
 /* Summary: for each method a row a generator with all metrics, and one a photographic source. The
    other three are the paper's layouts: methods down, generators across (accuracy, AUC), and the
-   mean confusion rates. */
+   mean confusion rates. Differences: paired comparisons of detectors. */
 typedef enum report_table {
     REPORT_ALL,
     REPORT_SUMMARY,
     REPORT_ACCURACY,
     REPORT_AUC,
     REPORT_CONFUSION,
+    REPORT_DIFFERENCES,
 } report_table;
 extern const char *const report_table_names[]; /* "all", "summary", ..., NULL */
 

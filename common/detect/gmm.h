@@ -19,11 +19,17 @@ typedef struct gmm {
     double *logs;        /* (k): log |whitener| */
 } gmm;
 
+#define GMM_SHRINKAGE_OAS (-1.0)
+
 typedef struct gmm_options {
     size_t components;
     gmm_covariance covariance;
     double regularisation; /* added to every variance */
-    double tolerance;      /* stop when the mean log-likelihood changes by less */
+    /* Share of every full or tied covariance S that gives way to (trace S / d) I, before the
+       regularisation; GMM_SHRINKAGE_OAS: the oracle approximating share of each (Chen, Wiesel,
+       Eldar, Hero 2010, as scikit-learn's OAS), for as many points as the component has. */
+    double shrinkage;
+    double tolerance; /* stop when the mean log-likelihood changes by less */
     int max_iterations, starts, threads;
     uint64_t seed;
     /* Where to begin instead of k-means: a mixture of this shape, or responsibilities (n, k). */
@@ -38,9 +44,10 @@ typedef struct gmm_result {
     double log_likelihood; /* mean over the points of the last expectation step */
     int iterations;
     bool converged;
-    int start;    /* which of the starts won, from 0 */
-    int reseeded; /* how often an empty component was put elsewhere */
-    int mended;   /* how often a covariance needed more regularisation */
+    int start;                              /* which of the starts won, from 0 */
+    int reseeded;                           /* how often an empty component was put elsewhere */
+    int mended;                             /* how often a covariance needed more regularisation */
+    double least_shrinkage, most_shrinkage; /* of the covariances kept */
 } gmm_result;
 
 /* Allocates a mixture of this shape, zeroed. gmm_free on one that failed or was never made is fine.

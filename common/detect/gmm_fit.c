@@ -24,6 +24,7 @@ typedef struct fit {
     double *responsibilities; /* (n, k) */
     double *log_likelihoods;  /* (n) */
     double *counts;           /* (k): sum of responsibilities */
+    double *shrinkages;       /* (k): of the covariances, as last updated */
     double *tied;             /* tied: scatter about the overall mean, lower triangle; else NULL */
     double *overall;          /* (d): the overall mean */
 } fit;
@@ -65,14 +66,33 @@ static void update_means(fit *f)
     for (size_t c = 0; c < k; c++) f->m->weights[c] = f->counts[c] / total;
 }
 
-/* Divides the lower triangle by count, mirrors it, adds the regularisation to the diagonal. */
-static void finish_covariance(double *covariance, size_t d, double count, double regularisation)
+/* The share of a sample covariance (d, d) of n points by the oracle approximating formula. */
+static double oracle_shrinkage(const double *covariance, size_t d, double n)
 {
+    double trace = 0, square = 0, size = (double)d;
+    for (size_t i = 0; i < d; i++) {
+        trace += covariance[i * d + i];
+        for (size_t j = 0; j < d; j++) square += covariance[i * d + j] * covariance[i * d + j];
+    }
+    double mean = trace / size, mean_square = square / (size * size);
+    double above = mean_square + mean * mean, below = (n + 1) * (mean_square - mean * mean / size);
+    return below > above ? above / below : 1;
+}
+
+/* Divides the lower triangle by count, mirrors it, shrinks it, adds the regularisation to the
+   diagonal. The share it was shrunk by. */
+static double finish_covariance(double *covariance, size_t d, double count, const gmm_options *o)
+{
+    double share = o->shrinkage, mean = 0;
     for (size_t i = 0; i < d; i++) {
         for (size_t j = 0; j <= i; j++)
             covariance[j * d + i] = covariance[i * d + j] = covariance[i * d + j] / count;
-        covariance[i * d + i] += regularisation;
+        mean += covariance[i * d + i] / (double)d;
     }
+    if (share == GMM_SHRINKAGE_OAS) share = oracle_shrinkage(covariance, d, count);
+    for (size_t i = 0; share > 0 && i < d * d; i++) covariance[i] *= 1 - share;
+    for (size_t i = 0; i < d; i++) covariance[i * d + i] += share * mean + o->regularisation;
+    return share;
 }
 
 static bool update_full(fit *f, error *e)
@@ -90,7 +110,7 @@ static bool update_full(fit *f, error *e)
     free(buffers);
 #pragma omp parallel for schedule(dynamic) num_threads(f->o->threads)
     for (size_t c = 0; c < k; c++)
-        finish_covariance(f->m->covariances + c * d * d, d, f->counts[c], f->o->regularisation);
+        f->shrinkages[c] = finish_covariance(f->m->covariances + c * d * d, d, f->counts[c], f->o);
     return true;
 }
 
@@ -133,7 +153,8 @@ static void update_tied(fit *f)
                 covariance[i * d + j] -= scale * (mean[j] - f->overall[j]);
         }
     }
-    finish_covariance(covariance, d, total, f->o->regularisation);
+    double share = finish_covariance(covariance, d, total, f->o);
+    for (size_t c = 0; c < k; c++) f->shrinkages[c] = share;
 }
 
 /* Adds to the diagonals of the covariances that cannot be factored, ten times more each time. */
@@ -272,6 +293,11 @@ static bool fit_once(fit *f, int start, error *e)
     if (f->o->max_iterations == 0 && !expect(f, &now, e)) return false;
     f->result->log_likelihood = now;
     f->result->start = start;
+    f->result->least_shrinkage = f->result->most_shrinkage = f->shrinkages[0];
+    for (size_t c = 1; c < f->m->components; c++) {
+        f->result->least_shrinkage = fmin(f->result->least_shrinkage, f->shrinkages[c]);
+        f->result->most_shrinkage = fmax(f->result->most_shrinkage, f->shrinkages[c]);
+    }
     return true;
 }
 
@@ -281,8 +307,10 @@ static bool allocate(fit *f, error *e)
     f->responsibilities = memory_allocate(n * k, sizeof(double), e);
     f->log_likelihoods = memory_allocate(n, sizeof(double), e);
     f->counts = memory_zeroed(k, sizeof(double), e);
+    f->shrinkages = memory_zeroed(k, sizeof(double), e);
     f->overall = memory_zeroed(d, sizeof(double), e);
-    if (!f->responsibilities || !f->log_likelihoods || !f->counts || !f->overall) return false;
+    if (!f->responsibilities || !f->log_likelihoods || !f->counts || !f->shrinkages || !f->overall)
+        return false;
     if (f->o->covariance != GMM_TIED) return true;
     points_mean(f->p, f->overall);
     f->tied = memory_zeroed(d * d, sizeof(double), e);
@@ -319,6 +347,7 @@ bool gmm_fit(gmm *m, const points *p, const gmm_options *o, gmm_result *result, 
     free(f.responsibilities);
     free(f.log_likelihoods);
     free(f.counts);
+    free(f.shrinkages);
     free(f.tied);
     free(f.overall);
     if (!done) gmm_free(m);

@@ -86,6 +86,11 @@ static bool read_mixture(const start_reading *r, error *e)
     if (!gmm_create(m, k, d, r->covariance, e) || !copy_values(r, "means", m->means, k * d, e) ||
         !copy_values(r, "weights", m->weights, k, e))
         return false;
+    double sum = 0;
+    for (size_t c = 0; c < k; c++) sum += m->weights[c] < 0 ? INFINITY : m->weights[c];
+    if (!(fabs(sum - 1) < 1e-3))
+        return error_set(e, STATUS_DATA, "%s: its weights are no shares that add up to 1",
+                         r->file->path);
     bool read = tensor_file_find(r->file, "precisions")
                     ? read_precisions(r, e)
                     : copy_values(r, "covariances", m->covariances,

@@ -36,9 +36,9 @@ static bool config_check(const image_encoder_config *c, error *e)
     if (c->embedding_dim < 1 || c->embedding_dim > 65536)
         return error_set(e, STATUS_USAGE, "embedding dimension %d is not in 1..65536",
                          c->embedding_dim);
-    if (c->recompute < 0 || c->recompute > 4)
-        return error_set(e, STATUS_USAGE, "%d stages cannot be recomputed, 0 to 4 can",
-                         c->recompute);
+    int stages = c->recompute > c->recompute_end ? c->recompute : c->recompute_end;
+    if (c->recompute < 0 || c->recompute_end < 0 || stages > 4)
+        return error_set(e, STATUS_USAGE, "%d stages cannot be recomputed, 0 to 4 can", stages);
     return true;
 }
 
@@ -231,12 +231,16 @@ static bool structure_block_end(unit_visitor *v, int units, bool shortcut, const
     return true;
 }
 
-/* The blocks of the first config.recompute stages. */
 static void recompute_assign(image_encoder *m)
 {
     const struct depth_shape *shape = shape_find(m->config.depth);
-    for (int s = 0, b = 0; s < m->config.recompute; s++)
-        for (int i = 0; i < shape->blocks[s]; i++) m->block[b++].recomputed = true;
+    for (int s = 0, b = 0; s < 4; s++)
+        for (int i = 0; i < shape->blocks[s]; i++, b++) {
+            block *k = &m->block[b];
+            k->again = block_end(k) + 1;
+            if (s < m->config.recompute_end) k->again = k->last;
+            if (s < m->config.recompute) k->again = k->first;
+        }
 }
 
 /* Gradients stay in one outer buffer until a block changes shape. */
@@ -292,54 +296,51 @@ static void norm_layout(const image_encoder *m, batchnorm *n, int u, arena *a)
         *vectors[i] = arena_take(a, (size_t)n->padded * sizeof(float));
 }
 
-/* The last of a block's units. */
-static int block_end(const block *k)
+/* Raw outputs of units that are stored, each in its place. */
+static void stored_layout(const image_encoder *m, slot *s, arena *a)
 {
-    return k->shortcut > k->last ? k->shortcut : k->last;
-}
-
-/* Raw outputs of the units of the blocks that are recomputed, in one region that all of them share,
- * or of those that are not, each in its own. */
-static void outputs_layout(const image_encoder *m, slot *s, bool recomputed, arena *a)
-{
-    arena start = *a;
-    size_t used = a->used;
-    for (int b = 0; b < m->blocks; b++) {
-        const block *k = &m->block[b];
-        if (k->recomputed != recomputed) continue;
-        if (recomputed) *a = start;
-        for (int u = k->first; u <= block_end(k); u++) s->y[u] = arena_take(a, output_size(m, u));
-        used = larger(used, a->used);
-    }
-    a->used = used;
+    for (int b = 0; b < m->blocks; b++)
+        for (int u = m->block[b].first; u < m->block[b].again; u++)
+            s->y[u] = arena_take(a, output_size(m, u));
 }
 
 static void slot_layout(const image_encoder *m, slot *s, arena *a)
 {
     s->image = arena_take(a, image_size(m));
-    s->y[STEM] = arena_take(a, output_size(m, STEM));
+    if (!stem_is_recomputed(m)) s->y[STEM] = arena_take(a, output_size(m, STEM));
     s->pooled = arena_take(a, pooled_size(m));
     s->index = arena_take(a, pooled_size(m) / m->w.block->size);
     for (int b = 0; b < m->blocks; b++) s->z[b] = arena_take(a, block_size(m, b));
     for (int u = 0; u < m->units; u++) norm_layout(m, &s->norm[u], u, a);
     s->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));
-    outputs_layout(m, s, false, a);
+    stored_layout(m, s, a);
 }
 
-/* The recomputed outputs are shared by all slots as well. */
+/* A unit's place in a region that all slots share. */
+static void shared_layout(image_encoder *m, int u, arena *a)
+{
+    void *place = arena_take(a, output_size(m, u));
+    for (int i = 0; i < m->slots; i++) m->slot[i].y[u] = place;
+}
+
+/* Those of units that are not, in one region for the stem and all blocks. */
 static void recomputed_layout(image_encoder *m, arena *a)
 {
     if (!m->slots) return;
-    outputs_layout(m, &m->slot[0], true, a);
-    for (int i = 1; i < m->slots; i++)
-        for (int b = 0; b < m->blocks && m->block[b].recomputed; b++)
-            for (int u = m->block[b].first; u <= block_end(&m->block[b]); u++)
-                m->slot[i].y[u] = m->slot[0].y[u];
+    size_t start = a->used, used;
+    if (stem_is_recomputed(m)) shared_layout(m, STEM, a);
+    used = a->used;
+    for (int b = 0; b < m->blocks; b++) {
+        a->used = start;
+        for (int u = m->block[b].again; u <= block_end(&m->block[b]); u++) shared_layout(m, u, a);
+        used = larger(used, a->used);
+    }
+    a->used = used;
 }
 
 static void buffers_layout(image_encoder *m, arena *a)
 {
-    size_t outer[2] = {0}, inner[2] = {0}, tangent[2] = {0};
+    size_t outer[2] = {0}, inner[2] = {0};
     outer[m->pooled] = pooled_size(m);
     for (int b = 0; b < m->blocks; b++) {
         const block *k = &m->block[b];
@@ -347,15 +348,14 @@ static void buffers_layout(image_encoder *m, arena *a)
         inner[0] = larger(inner[0], output_size(m, k->last - 1));
         /* A chain of two keeps the gradient of its last output in the place of a third one's. */
         inner[1] = larger(inner[1], output_size(m, k->last - k->first == 2 ? k->first : k->last));
-        tangent[0] = larger(tangent[0], output_size(m, k->last));
-        if (k->shortcut >= 0) tangent[1] = larger(tangent[1], output_size(m, k->shortcut));
+        /* jvp has the raw tangent of the chain's end or of the shortcut there. */
+        if (m->slots) inner[1] = larger(inner[1], output_size(m, k->last));
     }
     /* The stem comes when only the pooled one's buffer is in use. */
     outer[!m->pooled] = larger(outer[!m->pooled], output_size(m, STEM));
     for (int i = 0; i < 2; i++) m->outer[i] = arena_take(a, outer[i]);
     m->stem = m->outer[!m->pooled];
     for (int i = 0; i < 2; i++) m->inner[i] = arena_take(a, inner[i]);
-    for (int i = 0; i < 2; i++) m->tangent[i] = arena_take(a, m->slots ? tangent[i] : 0);
     m->image = arena_take(a, image_size(m));
     m->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));
     m->fc_packed = arena_take(a, larger(m->fc->packed_size(m->features, m->config.embedding_dim),

@@ -20,9 +20,13 @@ typedef struct image_encoder_config {
     int embedding_dim; /* D, the outputs of fc */
     int size;          /* height and width of the input in pixels; any from 1 to 4096 */
     image_precision precision;
-    int recompute; /* the blocks of the first stages, 0 to 4 of them, store their outputs alone and
-                      compute the rest again in backward and jvp: less memory (most of it lies in
-                      the first two), more time */
+    /* Less memory (most of it lies in the first two stages) for more time in backward and jvp: */
+    int recompute;     /* the blocks of the first stages, 0 to 4 of them, store their outputs alone
+                          and compute the rest again */
+    int recompute_end; /* those of the first stages leave out the outputs of their last convolution
+                          and of their shortcut's: of bottlenecks half of the memory for a third of
+                          the time */
+                       /* With either, the 7x7 convolution is computed again as well. */
 } image_encoder_config;
 
 /* Which statistics BatchNorm normalises with. */

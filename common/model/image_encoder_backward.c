@@ -104,9 +104,10 @@ static void block_backward(image_encoder *m, const float *values, slot *s, int b
         unit_backward(m, values, s, k->shortcut, &x, outer, outer, &dx, gradient);
     }
     result dx = {.kind = RESULT_RAW, .to = input, .add = input};
-    if (b > 0 && !m->block[b - 1].recomputed) dx = block_result(m, s, b - 1, input, input);
+    if (b > 0 && !block_is_recomputed(&m->block[b - 1]))
+        dx = block_result(m, s, b - 1, input, input);
     unit_backward(m, values, s, k->first, &x, g, g, &dx, gradient);
-    if (b > 0 && m->block[b - 1].recomputed) {
+    if (b > 0 && block_is_recomputed(&m->block[b - 1])) {
         block_recompute(m, values, s, b - 1);
         block_gradient_join(m, s, b - 1);
     }
@@ -115,6 +116,7 @@ static void block_backward(image_encoder *m, const float *values, slot *s, int b
 static void stem_backward(image_encoder *m, const float *values, slot *s, float *gradient)
 {
     operand y = unit_relu(s, STEM), image = {.kind = OPERAND_PLAIN, .x = s->image};
+    if (stem_is_recomputed(m)) stem_recompute(m, values, s);
     result dx = {.kind = RESULT_MASKED,
                  .to = m->stem,
                  .y = y.x,
@@ -157,7 +159,7 @@ void image_encoder_backward(image_encoder *m, const float *values, int slot_numb
     int last = m->blocks - 1;
     const block *k = &m->block[last];
     features_backward(m, values, s, dfeatures, gradient);
-    if (k->recomputed) block_recompute(m, values, s, last);
+    if (block_is_recomputed(k)) block_recompute(m, values, s, last);
     result dz = block_result(m, s, last, NULL, m->outer[k->gradient]);
     pool_average_backward(&m->w, m->average, k->pixels, k->channels, &dz, s->n);
     for (int b = last; b >= 0; b--) block_backward(m, values, s, b, gradient);

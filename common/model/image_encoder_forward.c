@@ -99,11 +99,17 @@ static void block_forward(image_encoder *m, const float *values, slot *s, int b)
     block_join(m, s, b);
 }
 
+void stem_recompute(image_encoder *m, const float *values, slot *s)
+{
+    operand x = {.kind = OPERAND_PLAIN, .x = s->image};
+    result y = {.kind = RESULT_RAW, .to = s->y[STEM]};
+    convolution_forward(&m->unit[STEM].c, &m->w, &x, values + m->unit[STEM].weight, &y, s->n);
+}
+
 void block_recompute(image_encoder *m, const float *values, slot *s, int b)
 {
     const block *k = &m->block[b];
-    int end = k->shortcut >= 0 ? k->shortcut : k->last;
-    for (int u = k->first; u <= end; u++) {
+    for (int u = k->again; u <= block_end(k); u++) {
         operand x = unit_input(s, b, k, u == k->shortcut ? k->first : u);
         result y = {.kind = RESULT_RAW, .to = s->y[u]};
         convolution_forward(&m->unit[u].c, &m->w, &x, values + m->unit[u].weight, &y, s->n);

@@ -28,13 +28,15 @@ static void unit_jvp(image_encoder *m, const float *values, const float *tangent
                   tangent + k->norm_weight, tangent + k->norm_bias);
 }
 
-static void block_join_jvp(const image_encoder *m, const slot *s, int b, const void *input,
-                           void *output)
+/* output: the block's, from the raw tangent `end` of its chain, which may be in the same place, and
+   from its input or the raw tangent of its shortcut, `beside`. */
+static void block_join_jvp(const image_encoder *m, const slot *s, int b, const void *end,
+                           const void *beside, void *output)
 {
     const block *k = &m->block[b];
-    operand p = unit_tangent(s, k->last, m->tangent[0], OPERAND_LINEAR);
-    operand q = {.kind = OPERAND_PLAIN, .x = input};
-    if (k->shortcut >= 0) q = unit_tangent(s, k->shortcut, m->tangent[1], OPERAND_LINEAR);
+    operand p = unit_tangent(s, k->last, end, OPERAND_LINEAR);
+    operand q = {.kind = OPERAND_PLAIN, .x = beside};
+    if (k->shortcut >= 0) q = unit_tangent(s, k->shortcut, beside, OPERAND_LINEAR);
     long pixels = (long)s->n * k->pixels;
     int threads = workspace_threads(&m->w, (double)pixels * k->channels);
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -47,19 +49,22 @@ static void block_jvp(image_encoder *m, const float *values, const float *tangen
 {
     const block *k = &m->block[b];
     void *input = m->outer[b ? m->block[b - 1].gradient : m->pooled];
+    void *output = m->outer[k->gradient];
     operand tx = {.kind = OPERAND_PLAIN, .x = input};
-    if (k->recomputed) block_recompute(m, values, s, b);
+    if (block_is_recomputed(k)) block_recompute(m, values, s, b);
+    /* Of three units the first one's tangent has been used when the last one's comes. */
+    void *end = k->shortcut >= 0 ? output : m->inner[1];
     for (int u = k->first; u <= k->last; u++) {
         operand x = unit_input(s, b, k, u);
-        void *to = u == k->last ? m->tangent[0] : m->inner[k->last - 1 - u];
+        void *to = u == k->last ? end : m->inner[k->last - 1 - u];
         unit_jvp(m, values, tangent, s, u, &x, &tx, to);
         tx = unit_tangent(s, u, to, OPERAND_TANGENT);
     }
     if (k->shortcut >= 0) {
         operand x = unit_input(s, b, k, k->first), t = {.kind = OPERAND_PLAIN, .x = input};
-        unit_jvp(m, values, tangent, s, k->shortcut, &x, &t, m->tangent[1]);
+        unit_jvp(m, values, tangent, s, k->shortcut, &x, &t, m->inner[1]);
     }
-    block_join_jvp(m, s, b, input, m->outer[k->gradient]);
+    block_join_jvp(m, s, b, end, k->shortcut >= 0 ? m->inner[1] : input, output);
 }
 
 void image_encoder_jvp(image_encoder *m, const float *values, int slot_number, const float *tangent,
@@ -67,6 +72,7 @@ void image_encoder_jvp(image_encoder *m, const float *values, int slot_number, c
 {
     slot *s = &m->slot[slot_number];
     operand image = {.kind = OPERAND_PLAIN, .x = s->image};
+    if (stem_is_recomputed(m)) stem_recompute(m, values, s);
     unit_jvp(m, values, tangent, s, STEM, &image, NULL, m->stem);
     operand stem = unit_tangent(s, STEM, m->stem, OPERAND_TANGENT);
     pool_max_jvp(&m->pool, &m->w, &stem, s->index, m->outer[m->pooled], s->n);

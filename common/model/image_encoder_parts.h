@@ -24,7 +24,7 @@ typedef struct block {
     int shortcut;    /* a unit, or -1: the input itself */
     int pixels;      /* of an output image */
     int channels;    /* of the output, padded */
-    bool recomputed; /* stores its output alone */
+    int again;       /* the outputs of the units from this one on are not stored */
     int gradient;    /* which of the encoder's outer buffers holds the gradient at the output */
 } block;
 
@@ -33,7 +33,7 @@ typedef struct slot {
     int n;
     image_statistics statistics;
     void *image;            /* normalised, bordered */
-    void *y[MAXIMUM_UNITS]; /* raw outputs; those of all recomputed blocks share a place */
+    void *y[MAXIMUM_UNITS]; /* raw outputs; those that are not stored share a place */
     batchnorm norm[MAXIMUM_UNITS];
     void *pooled;            /* the input of block 0 */
     uint8_t *index;          /* of the max pooling */
@@ -59,9 +59,8 @@ struct image_encoder {
     void *
         inner[2]; /* and within: of the output of the unit before the last, and of the one before */
     void *stem;   /* gradient or activation of the stem, in one of the outer buffers */
-    void *tangent[2]; /* jvp: the raw tangents of a chain's end and of a shortcut */
-    void *image;      /* FOLDED: normalised images */
-    float *average;   /* (n, channels) */
+    void *image;  /* FOLDED: normalised images */
+    float *average; /* (n, channels) */
     void *fc_packed;
     const matrix_kernels *fc; /* always float */
     int pooled;               /* which outer buffer belongs to the pooled stem */
@@ -71,6 +70,23 @@ struct image_encoder {
     float *fold_scale;
     bool folded_ready;
 };
+
+/* The last of a block's units. */
+static inline int block_end(const block *k)
+{
+    return k->shortcut > k->last ? k->shortcut : k->last;
+}
+
+/* Are raw outputs missing that the sums at the block's end need? */
+static inline bool block_is_recomputed(const block *k)
+{
+    return k->again <= block_end(k);
+}
+
+static inline bool stem_is_recomputed(const image_encoder *m)
+{
+    return m->config.recompute > 0 || m->config.recompute_end > 0;
+}
 
 /* The input of a block's chain. */
 static inline void *block_input(const slot *s, int b)
@@ -92,8 +108,10 @@ static inline operand unit_input(const slot *s, int b, const block *k, int u)
     return unit_relu(s, u - 1);
 }
 
-/* Runs the units of block b again, with the maps of the pass. */
+/* Runs those units of block b again whose outputs are not stored, with the maps of the pass. */
 void block_recompute(image_encoder *m, const float *values, slot *s, int b);
+/* The same for the stem. */
+void stem_recompute(image_encoder *m, const float *values, slot *s);
 
 /* Writes the images normalised, with borders of zeros, for the stem. */
 void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, const float mean[3],

@@ -45,6 +45,7 @@ bool network_create(network *w, const model *m, const task_list *tasks,
         .size = m->config.preprocessing.size,
         .precision = options->precision,
         .recompute = options->recompute,
+        .recompute_end = options->recompute_end,
     };
     w->image = image_encoder_create(&image, m->table, capacity, options->slots, e);
     if (w->image)

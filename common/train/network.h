@@ -13,8 +13,8 @@
 enum { NETWORK_SLOTS = 2 };
 
 typedef struct network_options {
-    int slots;     /* passes held at a time: 1 or 2 */
-    int recompute; /* stages of the image encoder */
+    int slots;                    /* passes held at a time: 1 or 2 */
+    int recompute, recompute_end; /* stages of the image encoder, see there */
     image_precision precision;
     double gamma; /* focal exponent of categorical losses */
     bool thurstone;

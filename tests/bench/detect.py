@@ -13,7 +13,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.environ.get("BLADES_BIN", os.path.join(ROOT, "build", "bin"))
+BIN = os.path.abspath(os.environ.get("BLADES_BIN", os.path.join(ROOT, "build", "bin")))
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")
 FACES, DIMENSION, COMPONENTS, ITERATIONS = (int(v) for v in os.environ.get("BENCH_GMM", "25000 768 10 3").split())
 POINTS = int(os.environ.get("BENCH_TSNE", "5000"))

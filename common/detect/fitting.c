@@ -1,0 +1,57 @@
+/* What the tools that fit detectors share. */
+#include "detect/fitting.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool fitting_begin(fitting *f, cli *c, detector_kind kind, error *e)
+{
+    *f = (fitting){.c = c, .result = {.kind = kind, .threshold = 0.5, .false_alarm_rate = NAN}};
+    points_single_threaded_blas();
+    if (!embeddings_read(&f->faces, &c->inputs, false, e)) return false;
+    if (f->faces.errors) cli_note(c, "%zu images had failed before", f->faces.errors);
+    f->index = memory_allocate(f->faces.count + 1, sizeof *f->index, e);
+    if (f->faces.model && !(f->result.model = strdup(f->faces.model)))
+        return error_set(e, STATUS_SYSTEM, "out of memory");
+    return f->index != NULL;
+}
+
+points fitting_points(const fitting *f)
+{
+    return embeddings_points(&f->faces, f->index, f->fitted);
+}
+
+points fitting_held_out_points(const fitting *f)
+{
+    return embeddings_points(&f->faces, f->index + f->fitted, f->used - f->fitted);
+}
+
+bool fitting_calibrate(fitting *f, const points *p, double false_alarm_rate, const char *name,
+                       error *e)
+{
+    double *scores = memory_allocate(p->count + 1, sizeof *scores, e);
+    if (!scores || !detector_scores(&f->result, p, f->c->threads, scores, e)) {
+        free(scores);
+        return false;
+    }
+    detector_calibrate(&f->result, scores, p->count, false_alarm_rate, name);
+    return true;
+}
+
+bool fitting_write(const fitting *f, error *e)
+{
+    msgpack_unpacked header;
+    bool done = embeddings_header(&f->faces, &header, e) &&
+                detector_write(&f->result, f->c, &header.data, e);
+    msgpack_unpacked_destroy(&header);
+    return done;
+}
+
+void fitting_end(fitting *f)
+{
+    embeddings_free(&f->faces);
+    detector_free(&f->result);
+    free(f->index);
+    *f = (fitting){0};
+}
