@@ -9,7 +9,7 @@
 #   EXPERIMENTS  blades (all tasks, learnt weights), equal (equal weights), no-exif (manipulation tasks alone, learnt
 #                weights), zou25 (four rankings and the coarse task, equal weights), random (the encoder before any
 #                training)
-#   OUT SEED SIZE SHIFT ARCH WIDTH DIMENSION PRECISION
+#   OUT SEED SIZE SHIFT BATCH ARCH WIDTH DIMENSION PRECISION
 #   PRETRAIN_EPOCHS PRETRAIN_OPTIONS  the first stage, common to all: manipulations alone, equal weights
 #   EPOCHS TRAIN_OPTIONS              the second: each experiment's tasks
 #   GMM_OPTIONS MATCHED_OPTIONS MLP_OPTIONS
@@ -27,6 +27,7 @@ SMALL ?= celeba
 MATCHED ?= celebrities stock
 PAIRS ?= progan=celebrities stylegan2=stock
 PRETRAIN_EPOCHS ?= 60
+GMM_OPTIONS ?= -k 1:6
 faces.out := $(or $(OUT),$(BUILD)/real-faces)
 faces.data := $(patsubst %/,%,$(FACES))
 faces.experiments := $(or $(EXPERIMENTS),blades equal no-exif zou25 random)
@@ -71,7 +72,7 @@ $(faces.out)/faces.msgpack $(faces.out)/faces.png &: $(call faces.stream,all-fit
 # ---- Training --------------------------------------------------------------------------------------------------------
 faces.network := --arch $(or $(ARCH),resnet18) --width $(or $(WIDTH),0.5) --embedding-dim $(or $(DIMENSION),128) \
   --text-layers 2 --text-width 64 --precision $(or $(PRECISION),float32) --seed $(or $(SEED),0)
-faces.batches = --size $(faces.size) --shift $(faces.shift) --flip --batch 64 --seed $(or $(SEED),0) --epochs
+faces.batches = --size $(faces.size) --shift $(faces.shift) --flip --batch $(or $(BATCH),64) --seed $(or $(SEED),0) --epochs
 PRETRAIN_OPTIONS ?= --lr 1.5e-3 --lr-text 1e-4 --weight-decay 0.01 --warmup 200 --schedule-epochs $(PRETRAIN_EPOCHS)
 TRAIN_OPTIONS ?= --lr 3e-4 --lr-text 1e-4 --weight-decay 0.01 --warmup 50 --schedule-epochs $(faces.epochs) \
   --lambda-lr 3e-3 --lambda-lag --memory huge
@@ -123,7 +124,7 @@ faces.scores.matched := matched
 faces.scores.bc := mlp
 define faces_table
 $(faces.out)/$(1).txt: $(faces.experiments:%=$(faces.out)/%/$(faces.scores.$(1)).scores) $(call bin,evaluate)
-	$$(BUILD)/bin/evaluate $(addprefix --pair ,$(PAIRS)) \
+	$$(BUILD)/bin/evaluate $(addprefix --pair ,$(PAIRS)) $(if $(filter random,$(faces.experiments)),--compare random) \
 	  $(foreach e,$(faces.experiments),--method $(e)=$(faces.out)/$(e)/$(faces.scores.$(1)).scores) -o $$@
 endef
 $(foreach t,oc matched bc,$(eval $(call faces_table,$(t))))

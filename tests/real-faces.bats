@@ -1,0 +1,61 @@
+# pipelines/real-faces.mk on drawn faces: which photographs each stage sees, and its tables.
+
+setup() {
+  load helper
+  cd "$BATS_TEST_TMPDIR"
+}
+
+# Pictures of one source into data/SIDE/SOURCE, with their annotations.
+source_of() { # SIDE SOURCE COUNT FIRST [face-synth options]
+  local side=$1 source=$2 count=$3 first=$4
+  shift 4
+  mkdir -p "data/$side"
+  face-synth -q -n "$count" --first "$first" --size 48 --set source="$source" "$@" -o "data/$side/$source"
+  sed "s,\"path\":\",&$source/,; s/\"source\":\"[^\"]*\"/\"source\":\"$source\"/" "data/$side/$source/annotations.jsonl" \
+    >>"data/$side/annotations.jsonl"
+  rm "data/$side/$source/annotations.jsonl"
+}
+
+experiment() { # ARGUMENTS of make
+  env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BLADES_ROOT" -f pipelines/real-faces.mk BUILD="$BLADES_BUILD" \
+    FACES="$BATS_TEST_TMPDIR/data" OUT="$BATS_TEST_TMPDIR/out" SIZE=32 SHIFT=4 BATCH=8 PRETRAIN_EPOCHS=1 EPOCHS=1 WIDTH=0.125 \
+    DIMENSION=8 SMALL=little MATCHED=famous PAIRS=upsampler=famous EXPERIMENTS="equal random" \
+    GMM_OPTIONS="-k 1 --covariance diagonal" "$@"
+}
+
+@test "real faces: nine of ten train, the tenth is held out, the bench is seen by the tables alone" {
+  source_of train famous 24 0
+  source_of train others 20 1000
+  source_of train little 16 2000
+  source_of train smoother 8 3000 --generator smoother
+  source_of bench famous 8 4000
+  source_of bench upsampler 8 5000 --generator upsampler
+  out=$BATS_TEST_TMPDIR/out
+  experiment "$out"/{oc,matched,bc,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
+  ids() { stream-dump "$1" | grep -o '"path":"[^"]*"' | sort; }
+  ids out/all-fit.photos >fit
+  ids out/all-held.photos >held
+  [ "$(wc -l <fit)" = 62 ] && [ "$(wc -l <held)" = 6 ] && [ -z "$(comm -12 fit held)" ]
+  [ "$(ids out/large-fit.photos | grep -c /little/)" = 0 ]
+  [ "$(ids out/matched-fit.photos | grep -vc /famous/)" = 0 ]
+  stream-dump out/faces.msgpack | grep -c /bench/ >n || true
+  [ "$(cat n)" = 0 ]
+  for table in oc matched bc; do
+    [ "$(grep -cE '^(equal|random) ' out/$table.txt)" -ge 2 ]
+    grep -q upsampler out/$table.txt
+  done
+  [ "$(grep -cE '^equal +[0-9]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$' out/coarse.txt)" = 1 ]
+  # weights 0 for the tags leave the pretraining to the manipulations
+  grep -q '"lambda":{"iso":0.0,.*"coarse":1.0,"fine":1.0}' out/pretraining.log
+  experiment -q "$out"/{oc,matched,bc,coarse}.txt
+}
+
+@test "real-faces.mk without a folder, and with one that lacks annotations, says so" {
+  run make -s -C "$BLADES_ROOT" -f pipelines/real-faces.mk BUILD="$BLADES_BUILD"
+  [ "$status" = 2 ]
+  [[ "$output" == *"FACES=FOLDER"* ]]
+  mkdir data
+  run experiment
+  [ "$status" = 2 ]
+  [[ "$output" == *"data/train/annotations.jsonl: no such file"* ]]
+}
