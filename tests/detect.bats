@@ -309,6 +309,9 @@ embeddings() { # the same four sources for every test
   cmp <(stream-dump one | tail -n +2) <(stream-dump three | tail -n +2)
   stream-dump one | sed -n 2p | grep -q '"x":.*"y":.*"label":"photographic","source":"photos"'
   grep -q '</svg>' plot.svg && grep -q 'gan, generated (80)' plot.svg
+  "$make" 5 4 generated "$(printf 'a&b<c]]>\xff and a name of its own that is long')" >odd
+  tsne -q --method pca --svg odd.svg -o points odd
+  grep -q '>a&amp;b&lt;c\]\]&gt;? and a name of…, generated (5)<' odd.svg
   tsne --method pca photos | stream-dump --header | grep -q variance_share
   "$make" 5 4 photographic five >five
   run -65 tsne -q --perplexity 30 five
