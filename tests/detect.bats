@@ -307,8 +307,12 @@ embeddings() { # the same four sources for every test
   tsne -q --iterations 100 --perplexity 10 -j 1 -o one photos gan
   tsne -q --iterations 100 --perplexity 10 -j 3 -o three --svg plot.svg photos gan
   cmp <(stream-dump one | tail -n +2) <(stream-dump three | tail -n +2)
+  stream-dump --count one | grep -q '^280 records, 0 errors'
   stream-dump one | sed -n 2p | grep -q '"x":.*"y":.*"label":"photographic","source":"photos"'
   grep -q '</svg>' plot.svg && grep -q 'gan, generated (80)' plot.svg
+  "$make" 5 4 generated "$(printf 'a&b<c]]>\xff and a name of its own that is long')" >odd
+  tsne -q --method pca --svg odd.svg -o points odd
+  grep -q '>a&amp;b&lt;c\]\]&gt;? and a name of…, generated (5)<' odd.svg
   tsne --method pca photos | stream-dump --header | grep -q variance_share
   "$make" 5 4 photographic five >five
   run -65 tsne -q --perplexity 30 five
@@ -322,6 +326,30 @@ embeddings() { # the same four sources for every test
     run -65 $tool -q cut
     [[ "$output" == *record* ]]
   done
+}
+
+@test "embed: the same vectors whatever the threads, the batch, and the way faces come in" {
+  load fixture
+  fixture
+  LC_ALL=C ls photos/*.jpg >list
+  embed -q --no-provenance -m model.safetensors -j 1 --batch 1 -o one --files-from list
+  for choice in "-j 3 --batch 5" "-j 2 --batch 12" "-j 1 --batch 64"; do
+    embed -q --no-provenance -m model.safetensors $choice -o other photos
+    cmp one other
+  done
+  stream-dump --count one | grep -q '^12 records, 0 errors'
+  [ "$(stream-dump one | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')" = "$(cat list)" ]
+  stream-dump one | tail -n +2 | sed -n 's/.*"vector":\[\([^]]*\)\].*/\1/p' |
+    awk -F, '{ s = 0; for (i = 1; i <= NF; i++) s += $i * $i; if (NF != 16 || s < 0.9999 || s > 1.0001) bad = 1; n++ } END { exit bad || n != 12 }'
+  # boxes of a photo stream: one face, two faces, none
+  exif-extract -q photos/*.jpg | face-locate -q --annotations faces.json -o boxed
+  embed -q -m model.safetensors -o faces boxed
+  stream-dump --count faces | grep -q '^12 records'
+  stream-dump faces | grep -q '"id":"photos/[^"]*#0"'
+  head -c 200 photos/"$(basename "$(head -1 list)")" >photos/cut.jpg
+  run -65 embed -q -m model.safetensors -o failed photos
+  embed -q --max-errors 1 -m model.safetensors -o failed photos
+  stream-dump --count failed | grep -q '^12 records, 1 error'
 }
 
 @test "blades-score: photos in, words out, an exit status" {

@@ -1,11 +1,13 @@
 /* A scatter plot as SVG. */
 #include "detect/scatter_svg.h"
 
+#include "cli/text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 640, MARGIN = 24, LEGEND = 220, LINE = 20 };
+enum { SIDE = 640, MARGIN = 24, LEGEND = 220, LINE = 20, NAME = 24 };
 
 /* Okabe and Ito's colours, which most colour-blind people can tell apart, then darker ones. */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -44,16 +46,26 @@ static svg_group *find_groups(const embeddings *s, size_t *count, error *e)
     return groups;
 }
 
+static void escape_xml(FILE *to, char c)
+{
+    fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : "&gt;", to);
+}
+
 static void print_text(FILE *to, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '&')
-            fputs("&amp;", to);
-        else if (*text == '<')
-            fputs("&lt;", to);
-        else if ((unsigned char)*text >= 32)
-            fputc(*text, to);
-    }
+    text_print(to, text, "&<>", escape_xml);
+}
+
+/* A name as the legend has room for it. */
+static void print_name(FILE *to, const char *name)
+{
+    char cut[NAME + 1];
+    size_t length = strlen(name), kept = length > NAME ? NAME - 1 : length;
+    while (kept < length && kept > 0 && ((unsigned char)name[kept] & 0xc0) == 0x80) kept--;
+    memcpy(cut, name, kept);
+    cut[kept] = 0;
+    print_text(to, cut);
+    if (kept < length) fputs("\u2026", to);
 }
 
 static void print_mark(FILE *to, double x, double y, size_t group, face_label label)
@@ -75,7 +87,7 @@ static void print_legend(FILE *to, const svg_group *groups, size_t count)
         print_mark(to, SIDE + MARGIN, y - 4, g, groups[g].label);
         fprintf(to, "<text x=\"%d\" y=\"%.0f\">", SIDE + MARGIN + 12, y);
         if (*groups[g].source) {
-            print_text(to, groups[g].source);
+            print_name(to, groups[g].source);
             fputs(", ", to);
         }
         fprintf(to, "%s (%zu)</text>\n", face_label_names[groups[g].label], groups[g].count);

@@ -1,6 +1,8 @@
 /* Tables of text cells. */
 #include "detect/table.h"
 
+#include "cli/text.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +57,6 @@ static void print_padding(FILE *to, size_t count, char c)
     while (count-- > 0) fputc(c, to);
 }
 
-/* A cell without what would break a line or a terminal. */
-static void print_plain(FILE *to, const char *text)
-{
-    for (; *text; text++) fputc((unsigned char)*text < 32 || *text == 127 ? ' ' : *text, to);
-}
-
 static void print_text(const table *t, FILE *to)
 {
     size_t total = 0, *width = calloc(t->columns, sizeof *width);
@@ -70,14 +66,15 @@ static void print_text(const table *t, FILE *to)
             if (text_width(cell_of(t, r, c)) > width[c]) width[c] = text_width(cell_of(t, r, c));
         total += width[c] + (c ? 2 : 0);
     }
-    fprintf(to, "%s\n", t->title);
+    text_print(to, t->title, NULL, NULL);
+    fputc('\n', to);
     for (size_t r = 0; r < t->rows; r++) {
         for (size_t c = 0; c < t->columns; c++) {
             const char *cell = cell_of(t, r, c);
             size_t padding = width[c] - text_width(cell);
             if (c) fputs("  ", to);
             if (c) print_padding(to, padding, ' ');
-            print_plain(to, cell);
+            text_print(to, cell, NULL, NULL);
             if (!c) print_padding(to, padding, ' ');
         }
         fputc('\n', to);
@@ -91,26 +88,29 @@ static void print_text(const table *t, FILE *to)
 
 static void print_tsv(const table *t, FILE *to)
 {
-    if (*t->title) fprintf(to, "# %s\n", t->title);
+    if (*t->title) {
+        fputs("# ", to);
+        text_print(to, t->title, NULL, NULL);
+        fputc('\n', to);
+    }
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = 0; c < t->columns; c++) {
-            print_plain(to, cell_of(t, r, c));
+            text_print(to, cell_of(t, r, c), NULL, NULL);
             fputc(c + 1 < t->columns ? '\t' : '\n', to);
         }
 }
 
+static void escape_latex(FILE *to, char c)
+{
+    if (c == '\\')
+        fputs("\\textbackslash{}", to);
+    else
+        fprintf(to, c == '~' || c == '^' ? "\\%c{}" : "\\%c", c);
+}
+
 static void print_escaped(FILE *to, const char *text)
 {
-    for (; *text; text++) {
-        if (strchr("&%$#_{}", *text))
-            fprintf(to, "\\%c", *text);
-        else if (*text == '\\')
-            fputs("\\textbackslash{}", to);
-        else if (*text == '~' || *text == '^')
-            fprintf(to, "\\%c{}", *text);
-        else
-            fputc((unsigned char)*text < 32 ? ' ' : *text, to);
-    }
+    text_print(to, text, "&%$#_{}~^\\", escape_latex);
 }
 
 static void print_latex(const table *t, FILE *to)

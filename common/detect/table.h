@@ -23,8 +23,8 @@ void table_set(table *t, size_t row, size_t column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Text: title, aligned columns, a rule below the heading. TSV: "# title" unless it is empty, the
-   rows; tabs and newlines in cells become spaces. LaTeX: a tabular with booktabs' rules, special
-   characters escaped. JSON is not done here. */
+   rows. Control characters and bytes that are no UTF-8 become '?'. LaTeX: a tabular with booktabs'
+   rules, special characters escaped. JSON is not done here. */
 void table_print(const table *t, table_format format, FILE *to);
 
 #endif

@@ -1,6 +1,8 @@
 /* The table of the method's tags, and their values as stored. */
 #include "exif/tags.h"
 
+#include "cli/text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -88,24 +90,6 @@ void photo_tags_clear(photo_tags *t)
     }
 }
 
-/* The length of the UTF-8 sequence at s (RFC 3629), or 0. */
-static size_t sequence_length(const unsigned char *s, size_t left)
-{
-    if (s[0] < 0x80) return 1;
-    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
-               : (s[0] & 0xf0) == 0xe0        ? 3
-               : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                              : 0;
-    if (!n || n > left) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if (s[0] == 0xe0 && s[1] < 0xa0) return 0; /* overlong */
-    if (s[0] == 0xed && s[1] > 0x9f) return 0; /* surrogates */
-    if (s[0] == 0xf0 && s[1] < 0x90) return 0;
-    if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
-    return n;
-}
-
 void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t length)
 {
     const unsigned char *in = (const unsigned char *)bytes;
@@ -113,7 +97,7 @@ void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t
     size_t n = 0;
     length = strnlen(bytes, length < VALUE_TEXT_BYTES ? length : VALUE_TEXT_BYTES);
     for (size_t i = 0; i < length;) {
-        size_t k = sequence_length(in + i, length - i);
+        size_t k = utf8_length(in + i, length - i);
         if (k == 0) {
             out[n++] = '?';
             i++;

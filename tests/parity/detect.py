@@ -12,6 +12,7 @@ import msgpack
 import numpy as np
 from scipy.spatial.distance import pdist
 from sklearn import metrics
+from sklearn.covariance import OAS
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.manifold._t_sne import _joint_probabilities_nn
@@ -20,7 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 
 warnings.filterwarnings("ignore")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.environ.get("BLADES_BIN", os.path.join(ROOT, "build", "bin"))
+BIN = os.path.abspath(os.environ.get("BLADES_BIN", os.path.join(ROOT, "build", "bin")))
 results = []
 
 
@@ -136,6 +137,87 @@ def compare_selection(rng):
           (len(tensors["weights"]), bic))
 
 
+def compare_shrinkage(rng):
+    """One component is one sample covariance; two follow scikit-learn's formula for as many faces as each holds."""
+    x = embeddings(rng, 60, 40, 3)
+    write_stream("x", "embedding", records(x, "photographic", "a"))
+    tool("gmm-fit", "-k", "1", "--calibrate", "fit", "-o", "g", "x")  # few faces: automatic
+    tensors, _ = read_safetensors("g")
+    expected = OAS().fit(x.astype(float)).covariance_ + 1e-6 * np.eye(40)
+    worst = relative(tensors["covariances"][0], expected)
+    check("shrunk covariance of one component", worst < 1e-9, worst)
+    tool("gmm-fit", "-k", "1", "--covariance", "tied", "--calibrate", "fit", "-o", "g", "x")
+    worst = relative(read_safetensors("g")[0]["covariances"], expected)
+    check("shrunk tied covariance", worst < 1e-9, worst)
+    parts = np.arange(60) < 25
+    write_safetensors("responsibilities", {"responsibilities": np.stack([parts, ~parts], axis=1).astype(float)})
+    tool("gmm-fit", "--shrinkage", "oas", "--init", "responsibilities", "--max-iterations", "0", "--calibrate", "fit",
+         "-o", "g", "x")
+    covariances = read_safetensors("g")[0]["covariances"]
+    worst = max(relative(c, OAS().fit(x[p].astype(float)).covariance_ + 1e-6 * np.eye(40))
+                for c, p in zip(covariances, (parts, ~parts)))
+    check("shrunk covariances of two components", worst < 1e-9, worst)
+
+
+def compare_classifiers(rng):
+    """The classifiers by numpy on the weights that mlp-fit wrote, and k nearest neighbours by scikit-learn."""
+    x, y, z = embeddings(rng, 300, 16, 3), embeddings(rng, 120, 16, 3, 0.7), embeddings(rng, 80, 16, 3, 0.4)
+    write_stream("x", "embedding", records(x, "photographic", "a") + records(y, "generated", "g"))
+    write_stream("z", "embedding", records(z, "", "z"))
+    sigmoid = lambda v: 1 / (1 + np.exp(-v))
+    for kind in ("mlp", "linear", "knn"):
+        tool("mlp-fit", "--classifier", kind, "--neighbours", "9", "--epochs", "20", "-o", "c", "x")
+        t, metadata = read_safetensors("c")
+        scores = np.array([r["score"] for r in read_stream(tool("score", "-d", "c", "z"))[1]])
+        if kind == "knn":
+            near = NearestNeighbors(n_neighbors=9, metric="cosine", algorithm="brute").fit(t["vectors"])
+            found = t["labels"][near.kneighbors(z, return_distance=False)]
+            g = found.sum(axis=1) / t["labels"].sum()
+            expected = g / (g + (1 - found).sum(axis=1) / (1 - t["labels"]).sum())
+        else:
+            h = np.maximum(z @ t["fc1.weight"].T + t["fc1.bias"], 0) if kind == "mlp" else z
+            out = h @ t["fc2.weight"].T + t["fc2.bias"]
+            expected = sigmoid(out[:, 1] - out[:, 0])
+        worst = np.abs(scores - expected).max()
+        check(f"probabilities of {kind}", worst < 1e-5, worst)
+        check(f"{kind}: calibration scores are probabilities of a fifth of the photographs",
+              len(t["calibration_scores"]) == 60 and 0 <= t["calibration_scores"].min(), t["calibration_scores"])
+
+
+def compare_pairs(rng):
+    """The interval of the difference of two AUCs is that of a paired bootstrap."""
+    n, rows, table = 150, [], []
+    for i in range(2 * n):
+        generated = i >= n
+        shared = rng.normal() + 0.8 * generated
+        rows.append({"id": str(i), "score": float(shared), "label": "generated" if generated else "photographic",
+                     "source": "gan" if generated else "photos"})
+        table.append((str(i), shared + 0.3 * rng.normal()))
+    write_stream("s", "score", rows, detector="mlp", higher="generated")
+    kept = [i for i in range(2 * n) if i % 10]  # the other method lacks a tenth
+    with open("other.tsv", "w") as file:
+        file.writelines(f"{table[i][0]}\t{table[i][1]:.17g}\n" for i in kept)
+    out = json.loads(tool("evaluate", "--format", "json", "--method", "one=s", "--method", "other=other.tsv",
+                          "--compare", "other"))["differences"][0]
+    y = np.array([rows[i]["label"] == "generated" for i in kept])
+    one, other = np.array([rows[i]["score"] for i in kept]), np.array([table[i][1] for i in kept])
+    expected = metrics.roc_auc_score(y, one) - metrics.roc_auc_score(y, other)
+    auc = out["mean"]["auc"]
+    check("difference of AUCs on common faces", out["faces"] == len(kept) and abs(auc["value"] - expected) < 1e-12, out)
+    draws = {True: [], False: []}
+    for _ in range(1000):
+        parts = [rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in (False, True)]
+        i = np.concatenate(parts)
+        j = np.concatenate([rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in (False, True)])
+        first = metrics.roc_auc_score(y[i], one[i])
+        draws[True].append(first - metrics.roc_auc_score(y[i], other[i]))
+        draws[False].append(first - metrics.roc_auc_score(y[j], other[j]))
+    width = {paired: np.ptp(np.quantile(d, [0.025, 0.975])) for paired, d in draws.items()}
+    ours = auc["high"] - auc["low"]
+    check(f"its interval {ours:.4f} is a paired bootstrap's {width[True]:.4f}, not an unpaired one's {width[False]:.4f}",
+          0.85 < ours / width[True] < 1.15 and ours < 0.5 * width[False])
+
+
 def tpr_at(labels, scores, rate):
     fpr, tpr, _ = metrics.roc_curve(labels, scores, drop_intermediate=False)
     return tpr[fpr <= rate].max()
@@ -221,7 +303,10 @@ def main():
         os.chdir(folder)
         compare_mixtures(rng)
         compare_selection(rng)
+        compare_shrinkage(rng)
+        compare_classifiers(rng)
         compare_metrics(rng)
+        compare_pairs(rng)
         compare_layouts(rng)
         os.chdir(ROOT)
     print(f"1..{len(results)}")

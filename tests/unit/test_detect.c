@@ -323,13 +323,13 @@ static void test_tables(void **state)
     assert_true(table_create(&t, 2, 2, "a_b", &e));
     table_set(&t, 0, 0, "name");
     table_set(&t, 0, 1, "%d %%", 5);
-    table_set(&t, 1, 0, "x\ty");
+    table_set(&t, 1, 0, "x\ty\xff");
     FILE *to = open_memstream(&text, &size);
     table_print(&t, TABLE_TSV, to);
     table_print(&t, TABLE_LATEX, to);
     table_print(&t, TABLE_TEXT, to);
     fclose(to);
-    assert_true(strstr(text, "# a_b\nname\t5 %\nx y\t\n") == text);
+    assert_true(strstr(text, "# a_b\nname\t5 %\nx?y?\t\n") == text);
     assert_non_null(strstr(text, "\\caption{a\\_b}"));
     assert_non_null(strstr(text, "name & 5 \\% \\\\\n\\midrule"));
     assert_non_null(strstr(text, "name  5 %\n---------\n"));

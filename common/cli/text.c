@@ -1,0 +1,39 @@
+/* Text from outside. */
+#include "cli/text.h"
+
+#include <string.h>
+
+size_t utf8_length(const unsigned char *p, size_t left)
+{
+    static const struct {
+        unsigned char low, high, second_low, second_high, length;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (*p < forms[i].low || *p > forms[i].high || forms[i].length > left) continue;
+        if (forms[i].length > 1 && (p[1] < forms[i].second_low || p[1] > forms[i].second_high))
+            return 0;
+        for (int k = 2; k < forms[i].length; k++)
+            if ((p[k] & 0xc0) != 0x80) return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
+void text_print(FILE *to, const char *text, const char *special, void (*escape)(FILE *to, char c))
+{
+    for (size_t left = strlen(text); left > 0;) {
+        size_t length = utf8_length((const unsigned char *)text, left);
+        if (length == 0 || (unsigned char)*text < 32 || *text == 127)
+            fputc('?', to);
+        else if (length == 1 && special && strchr(special, *text))
+            escape(to, *text);
+        else
+            fwrite(text, 1, length, to);
+        text += length ? length : 1;
+        left -= length ? length : 1;
+    }
+}
