@@ -253,6 +253,49 @@ static void test_collapsed_covariance_is_mended(void **state)
     gmm_free(&m);
 }
 
+/* The covariance of one component, shrunk, by hand: entries off the diagonal shrink by the share,
+   the trace stays. */
+static void check_shrinkage(double shrinkage, double expected, gmm_covariance covariance)
+{
+    error e = {0};
+    enum { COUNT = 30 };
+    float *x = clusters(COUNT, D, K);
+    points p = {x, NULL, COUNT, D};
+    gmm plain, shrunk;
+    gmm_result result;
+    gmm_options o = options(1, covariance);
+    o.regularisation = 0;
+    assert_true(gmm_fit(&plain, &p, &o, &result, &e));
+    assert_float_equal(result.most_shrinkage, 0, 0);
+    o.shrinkage = shrinkage;
+    assert_true(gmm_fit(&shrunk, &p, &o, &result, &e));
+    double trace = 0, squares = 0;
+    for (size_t i = 0; i < D * D; i++) squares += plain.covariances[i] * plain.covariances[i];
+    for (size_t i = 0; i < D; i++) trace += plain.covariances[i * D + i];
+    if (isnan(expected))
+        expected = (squares + trace * trace) / ((COUNT + 1) * (squares - trace * trace / D));
+    assert_true(expected > 0 && expected < 1);
+    assert_float_equal(result.least_shrinkage, expected, 1e-12);
+    assert_float_equal(result.most_shrinkage, expected, 1e-12);
+    for (size_t i = 0; i < D; i++)
+        for (size_t j = 0; j < D; j++)
+            assert_float_equal(shrunk.covariances[i * D + j],
+                               (1 - expected) * plain.covariances[i * D + j] +
+                                   (i == j ? expected * trace / D : 0),
+                               1e-12);
+    gmm_free(&plain);
+    gmm_free(&shrunk);
+    free(x);
+}
+
+static void test_shrinkage(void **state)
+{
+    check_shrinkage(0.3, 0.3, GMM_FULL);
+    check_shrinkage(0.3, 0.3, GMM_TIED);
+    check_shrinkage(GMM_SHRINKAGE_OAS, NAN, GMM_FULL);
+    check_shrinkage(GMM_SHRINKAGE_OAS, NAN, GMM_TIED);
+}
+
 static void test_cholesky_blocks(void **state)
 {
     enum { SIZE = 150 };
@@ -327,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_few_points),
         cmocka_unit_test(test_empty_component_is_reseeded),
         cmocka_unit_test(test_collapsed_covariance_is_mended),
+        cmocka_unit_test(test_shrinkage),
         cmocka_unit_test(test_cholesky_blocks),
         cmocka_unit_test(test_kmeans),
         cmocka_unit_test(test_quantiles),
