@@ -22,7 +22,8 @@ $(FDF_OUT):
 	mkdir -p $@
 $(FDF_OUT)/fdf.photos: $(FDF)/fdf_metainfo.json $(METADATA) $(call bin,exif-extract face-locate) | $(FDF_OUT)
 	find -L '$(FDF)' -type f \( -name '*.png' -o -name '*.jpg' \) | LC_ALL=C sort | \
-	  $(BUILD)/bin/exif-extract $(if $(METADATA),--metadata '$(METADATA)') --files-from - | \
+	  $(BUILD)/bin/exif-extract $(if $(METADATA),--metadata '$(METADATA)') --set label=photographic \
+	    --set source=fdf --files-from - | \
 	  $(BUILD)/bin/face-locate --annotations '$<' $(if $(LANDMARKS),--annotations '$(LANDMARKS)') --missing drop -o $@
 $(FDF_OUT)/faces.msgpack $(FDF_OUT)/faces.png &: $(FDF_OUT)/fdf.photos $(call bin,face-manipulate)
 	$(BUILD)/bin/face-manipulate $(FACE_OPTIONS) --sheet $(FDF_OUT)/faces.png -o $(FDF_OUT)/faces.msgpack $<

@@ -1,6 +1,6 @@
 # The paper's experiments: make -f pipelines/paper.mk TRAIN=STREAM.photos TEST_SETS=FOLDER [EXPERIMENTS=...]
 #
-#   TRAIN        a photo stream with faces (pipelines/fdf.mk makes one of FDF)
+#   TRAIN        a photo stream with faces, labelled photographic (pipelines/fdf.mk makes one of FDF)
 #   TEST_SETS    a folder of folders of face images: photographs/ (CelebA's, say) and one for each generator, for example
 #                stylegan2/ vqgan/ ldm/ ddim/ sdv21/ freedom/ hps/ midjourney/ sdxl/. A folder may hold an
 #                annotations.jsonl with boxes; without, its images count as face crops
@@ -82,7 +82,7 @@ paper-$(1).sheet := $(paper.out)/faces.png
 paper-$(1).tasks := $(or $(tasks.$(1)),$(if $(filter only-% without-%,$(1)),$(paper.out)/$(1).json),$(paper.tasks))
 paper-$(1).batch-options := --size $(paper.size) --batch $(or $(BATCH),48) --epochs $(or $(EPOCHS),20) --seed $(or $(SEED),0)
 paper-$(1).train-options := --arch $(or $(ARCH),resnet50) --width $(or $(WIDTH),1) --embedding-dim $(or $(DIMENSION),768) \
-  --lr $(or $(LR),1e-5) --seed $(or $(SEED),0) $(if $(INIT),--init $(INIT)) $(train.$(1)) $(TRAIN_OPTIONS)
+  --lr $(or $(LR),1e-5) --seed $(or $(SEED),0) $(if $(INIT),--init $(INIT)) $(TRAIN_OPTIONS) $(train.$(1))
 paper-$(1).gmm-options := -k $(or $(components.$(1)),$(COMPONENTS),10)
 paper-$(1).evaluate-options := --per-class $(PER_CLASS)
 $$(eval $$(call experiment,paper-$(1)))

@@ -53,19 +53,8 @@ each_tool() { # COMMAND with $tool, must hold for every tool
   each_tool check
 }
 
-# Tools that read streams on standard input, with options that let them begin.
-stream_readers() {
-  cat <<'END'
-stream-dump
-face-manipulate
-face-locate --whole
-pretext-batch --tasks tasks.json
-blades-train --steps 1 -o model.out
-gmm-fit -o gmm.out
-mlp-fit -o mlp.out
-score -d detector.safetensors
-evaluate
-tsne
-embed -m model.safetensors
-END
+@test "threads wait without spinning: every tool is linked with what sees to it" {
+  [[ $BLADES_BUILD != *sanitize* ]] || skip "tests/run sees to it under a sanitizer"
+  check() { grep -q GOMP_SPINCOUNT "$BLADES_BUILD/bin/$tool"; }
+  each_tool check
 }

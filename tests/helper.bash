@@ -21,3 +21,6 @@ tools() { # names of all tools
   local source
   for source in "$BLADES_ROOT"/tools/*.c; do basename "$source" .c; done
 }
+
+# Debian's, whatever python3 comes first on the PATH.
+python3() { /usr/bin/python3 "$@"; }

@@ -1,14 +1,18 @@
-# The recipes of examples/.
+# The recipes of examples/, and the pipelines for the paper's data.
 
 setup() {
   load helper
   bats_require_minimum_version 1.5.0
   cd "$BATS_TEST_TMPDIR"
+}
+
+drawn_faces() {
   face-synth -q -n 24 --size 48 -o p
   exif-extract p/*.jpg | face-locate -q -a p/annotations.jsonl | face-manipulate -q --size 32 -o faces.msgpack
 }
 
 @test "shards.sh: shards joined again hold every image once, with the scores of one run" {
+  drawn_faces
   pretext-batch -q --tasks "$BLADES_ROOT/examples/tasks/coarse-only.json" --size 32 --batch 4 --epochs 1 faces.msgpack |
     blades-train -q --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 16 --steps 1 -o m.safetensors
   embed -q -m m.safetensors -o e.msgpack p/*.jpg
@@ -21,11 +25,13 @@ setup() {
 }
 
 @test "ablation.sh: two runs, two figures" {
+  drawn_faces
   run "$BLADES_ROOT/examples/ablation.sh" faces.msgpack "$BLADES_ROOT/examples/tasks/small.json" make 2
   assert_status 0
   [ "$(grep -cE '^(with|without) make: .*: [01]\.[0-9]{3}$' <<<"$output")" = 2 ]
 }
 
+<<<<<<< HEAD
 @test "baselines.sh: a random encoder, the predecessor, a supervised detector, in one table" {
   face-synth -q -n 16 --size 48 --generator upsampler -o g
   photos() { # FOLDER LABEL: the second half of it is for the test
@@ -53,4 +59,63 @@ setup() {
   stream-dump out/generated.faces | grep -c '"label":"generated"' >n
   [ "$(cat n)" -ge 16 ]
   strings out/cnnd.safetensors | grep -q 'a generated face'
+=======
+# FDF as it comes: images without EXIF, fdf_metainfo.json, the photographs' tags apart.
+make_fdf() {
+  face-synth -q -n 16 --size 64 --generator smoother -o fdf
+  python3 - <<'END'
+import json
+rows = [json.loads(line) for line in open("fdf/annotations.jsonl")]
+entries = {}
+for row in rows:
+    box, marks = row["faces"][0]["box"], row["faces"][0]["landmarks"]
+    point = lambda *indices: [sum(marks[2 * i + k] for i in indices) / len(indices) / 64 for k in (0, 1)]
+    x0, y0, x1, y1 = (v / 64 for v in box)
+    entries[row["path"][:-4]] = {"bounding_box": [x0, y0, x1, y1], "landmark":
+        [point(33), point(42, 45), point(36, 39), point(16), point(0), [x1, y1], [x0, y1]]}
+entries["999999"] = entries["000000"]
+json.dump(entries, open("fdf/fdf_metainfo.json", "w"))
+with open("flickr.json", "w") as tags:
+    for i, row in enumerate(rows[:-1]):
+        print(json.dumps({"photo_id": row["path"][:-4], "Make": ["Canon", "Sony"][i % 2], "ISO": [100, 400, 1600][i % 3]}), file=tags)
+END
+  rm fdf/annotations.jsonl
+}
+
+pipeline() { # NAME VARIABLES...
+  env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BLADES_ROOT" -f "pipelines/$1.mk" BUILD="$BLADES_BUILD" "${@:2}" \
+    >out.txt 2>err.txt || { tail -5 err.txt >&2; return 1; }
+}
+
+@test "fdf.mk prepares FDF; paper.mk runs experiments on it, to one table" {
+  make_fdf
+  pipeline fdf FDF="$PWD/fdf" METADATA="$PWD/flickr.json" OUT="$PWD/fdf.out" FACE_OPTIONS="--size 32"
+  stream-dump fdf.out/fdf.photos | tail -n +2 >photos
+  [ "$(grep -c '"label":"photographic","source":"fdf"' photos)" = 16 ]
+  [ "$(grep -c '"make":"\(Canon\|Sony\)"' photos)" = 15 ]
+  [ "$(grep -c '"scheme":"7"' photos)" = 16 ]
+  stream-dump fdf.out/faces.msgpack | grep -q '"manipulation":"eye-hflip"'
+  grep -q '1 without a photo' err.txt
+
+  mkdir test shown
+  face-synth -q -n 6 --first 100 --size 64 -o test/photographs
+  face-synth -q -n 6 --first 200 --size 64 --generator upsampler -o test/upsampler
+  face-synth -q -n 6 --first 300 --size 64 --generator quantiser -o test/quantiser
+  rm test/quantiser/annotations.jsonl
+  face-synth -q -n 6 --first 400 --size 64 --generator upsampler -o shown/upsampler
+  pipeline paper TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" SHOWN="$PWD/shown" OUT="$PWD/paper" SIZE=32 \
+    ARCH=resnet18 WIDTH=0.125 DIMENSION=8 BATCH=4 EPOCHS=1 COMPONENTS=1 EXPERIMENTS="blades random only-make" \
+    TRAIN_OPTIONS="--text-layers 1 --text-width 16 --steps 2 --lr 1e-2"
+  for method in blades random only-make; do
+    grep -q "^$method " paper/tables.txt && grep -q "^$method-BC " paper/tables.txt
+    grep -q '</html>' paper/$method/report.html
+  done
+  [ "$(wc -l <paper/blades/training.jsonl)" = 2 ]
+  [ "$(wc -l <paper/random/training.jsonl)" = 0 ]
+  tail -n 1 paper/only-make/training.jsonl | grep -q '"lambda":{"make":[0-9.]*,"coarse":[0-9.]*}'
+  [ "$(sed -n '/AUC by generator/,/^$/p' paper/tables.txt | grep -cE '^(blades|random) ')" = 2 ]
+  # All three trained on the same faces; another run has nothing left to do.
+  pipeline paper -q TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" SHOWN="$PWD/shown" OUT="$PWD/paper" SIZE=32 \
+    EXPERIMENTS="blades random only-make"
+>>>>>>> spine
 }

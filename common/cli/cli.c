@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/version.h"
+#include "cli/waiting.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -243,6 +244,7 @@ static void free_cli(cli *c)
 bool cli_start(cli *c, const cli_tool *tool, int argc, char **argv)
 {
     *c = (cli){.tool = tool};
+    waiting_short();
     signal(SIGPIPE, SIG_DFL); /* a closed pipe downstream ends the tool silently */
     common_options o = {.threads = default_threads(), .seed = -1};
     cli_option common[COMMON_OPTIONS];

@@ -25,14 +25,17 @@ bool error_set(error *e, int status, const char *format, ...)
 
 bool error_context(error *e, const char *format, ...)
 {
-    char context[sizeof e->text], text[sizeof e->text];
+    char context[400];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(context, sizeof context, format, arguments);
+    vsnprintf(context, sizeof context - 2, format, arguments);
     va_end(arguments);
-    memcpy(text, e->text, sizeof text);
-    size_t used = (size_t)snprintf(e->text, sizeof e->text, "%.400s: ", context);
-    snprintf(e->text + used, sizeof e->text - used, "%s", text);
+    strcat(context, ": ");
+    size_t used = strlen(context), kept = strlen(e->text);
+    if (kept > sizeof e->text - used - 1) kept = sizeof e->text - used - 1;
+    memmove(e->text + used, e->text, kept);
+    memcpy(e->text, context, used);
+    e->text[used + kept] = 0;
     return false;
 }
 

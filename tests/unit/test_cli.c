@@ -28,6 +28,21 @@ static void first_error_sticks(void **state)
     assert_string_equal(system.text, "y: No such file or directory");
 }
 
+static void long_errors_are_cut_at_the_end(void **state)
+{
+    error e = {0};
+    char long_text[2000];
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = 0;
+    error_set(&e, STATUS_DATA, "record 7: %s", long_text);
+    error_context(&e, "input");
+    assert_int_equal(strlen(e.text), sizeof e.text - 1);
+    assert_memory_equal(e.text, "input: record 7: xxx", 20);
+    error_context(&e, "%s", long_text);
+    assert_int_equal(strlen(e.text), sizeof e.text - 1);
+    assert_memory_equal(strstr(e.text, ": "), ": input: record 7: xxx", 22);
+}
+
 static void allocation_overflow_is_an_error(void **state)
 {
     error e = {0};
@@ -212,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_error_sticks),
+        cmocka_unit_test(long_errors_are_cut_at_the_end),
         cmocka_unit_test(allocation_overflow_is_an_error),
         cmocka_unit_test(options_are_parsed_and_recorded),
         cmocka_unit_test(wrong_options_are_usage_errors),
