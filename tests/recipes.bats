@@ -31,8 +31,8 @@ drawn_faces() {
   [ "$(grep -cE '^(with|without) make: .*: [01]\.[0-9]{3}$' <<<"$output")" = 2 ]
 }
 
-<<<<<<< HEAD
 @test "baselines.sh: a random encoder, the predecessor, a supervised detector, in one table" {
+  drawn_faces
   face-synth -q -n 16 --size 48 --generator upsampler -o g
   photos() { # FOLDER LABEL: the second half of it is for the test
     exif-extract -q --set label="$2" --set source="$1" "$1"/*.jpg | face-locate -q -a "$1/annotations.jsonl" -o "$1.all"
@@ -59,7 +59,8 @@ drawn_faces() {
   stream-dump out/generated.faces | grep -c '"label":"generated"' >n
   [ "$(cat n)" -ge 16 ]
   strings out/cnnd.safetensors | grep -q 'a generated face'
-=======
+}
+
 # FDF as it comes: images without EXIF, fdf_metainfo.json, the photographs' tags apart.
 make_fdf() {
   face-synth -q -n 16 --size 64 --generator smoother -o fdf
@@ -117,5 +118,4 @@ pipeline() { # NAME VARIABLES...
   # All three trained on the same faces; another run has nothing left to do.
   pipeline paper -q TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" SHOWN="$PWD/shown" OUT="$PWD/paper" SIZE=32 \
     EXPERIMENTS="blades random only-make"
->>>>>>> spine
 }
