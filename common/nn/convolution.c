@@ -43,7 +43,7 @@ size_t packed_transposed_size(const convolution *c, const workspace *w)
 size_t packed_offset(const convolution *c)
 {
     size_t floats = weights_dense_size(c);
-    if (c->winograd) floats += 16 * (size_t)c->in_padded * (size_t)c->out_padded;
+    if (c->winograd) floats += 16 * (size_t)c->in_padded * (size_t)sums_row(c->out_padded);
     return (floats * sizeof(float) + 63) / 64 * 64;
 }
 
@@ -75,8 +75,10 @@ static void need_training(const convolution *c, const workspace *w, int n, works
            columns = (size_t)(c->depth + c->out_padded + 64);
     size_t image = (size_t)c->height * (size_t)c->width * (size_t)c->in_padded;
     size_t scratch = w->matrix->tn_scratch(c->depth, c->out_padded, (int)rows);
-    need_raise(&need->thread, rows * columns * (w->block->size + sizeof(float)) + scratch +
-                                  (image + weights_dense_size(c)) * sizeof(float) + 65536);
+    need_raise(&need->thread,
+               rows * columns * (w->block->size + sizeof(float)) + scratch +
+                   (image + (size_t)c->depth * (size_t)sums_row(c->out_padded)) * sizeof(float) +
+                   65536);
     need_sums(need, maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)), c->in_padded);
     if (!c->winograd) return;
     need_raise(&need->thread,
@@ -142,13 +144,13 @@ const float *weights_dense(const convolution *c, const float *W, const float *sc
     return room;
 }
 
-void weights_reduce(const convolution *c, const float *dense, float *dW)
+void weights_reduce(const convolution *c, const float *dense, long ld, float *dW)
 {
     int group_in = c->in / c->groups, group_out = c->out / c->groups;
     int places = c->kernel_height * c->kernel_width, channels = c->bordered ? c->in : c->in_padded;
     for (int p = 0; p < places; p++)
         for (int i = 0; i < c->in; i++) {
-            const float *from = dense + ((long)p * channels + i) * c->out_padded;
+            const float *from = dense + ((long)p * channels + i) * ld;
             float *to = dW + ((long)p * group_in + i % group_in) * c->out;
             int first = i / group_in * group_out;
             for (int o = first; o < first + group_out; o++) to[o] += from[o];

@@ -63,7 +63,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
     } else {
         windows_gather(c, w, p->x, first, n, a, ldx);
     }
-    w->matrix->tn(c->depth, c->out_padded, n, from, ldx, d, ldd, dense, c->out_padded, scratch);
+    w->matrix->tn(c->depth, c->out_padded, n, from, ldx, d, ldd, dense, sums_row(c->out_padded),
+                  scratch);
     if (!p->transposed) return;
     float *v = arena_take(&buffer, (size_t)l->rows * (size_t)c->in_padded * sizeof(float));
     w->matrix->nn(n, c->in_padded, c->out_padded, d, ldd, p->transposed, v, c->in_padded, false);
@@ -73,7 +74,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
 
 static void lanes_backward(const pass *p, const lanes *l, float *dW)
 {
-    size_t dense_size = weights_dense_size(p->c) * sizeof(float);
+    long ld = sums_row(p->c->out_padded);
+    size_t dense_size = (size_t)(p->c->depth * ld) * sizeof(float);
     int threads = workspace_threads(p->w, (double)l->pixels * (double)dense_size / 64);
 #pragma omp parallel for schedule(dynamic, 1) ordered num_threads(threads)
     for (int lane = 0; lane < l->count; lane++) {
@@ -83,7 +85,7 @@ static void lanes_backward(const pass *p, const lanes *l, float *dW)
         int end = minimum(l->blocks, (lane + 1) * l->blocks_each);
         for (int b = lane * l->blocks_each; b < end; b++) block_backward(p, l, b, dense, buffer);
 #pragma omp ordered
-        weights_reduce(p->c, dense, dW);
+        weights_reduce(p->c, dense, ld, dW);
     }
 }
 
@@ -165,7 +167,7 @@ static void winograd_backward(const convolution *c, const workspace *w, const op
     if (dx) transposed_pack(c, w, W, packed);
     winograd_weights_backward(w, x, dy, dx ? room : NULL, c->height, c->width, c->in_padded,
                               c->out_padded, n, dense, planes, buffer);
-    weights_reduce(c, dense, dW);
+    weights_reduce(c, dense, c->out_padded, dW);
     if (!dx) return;
     operand plain = {.kind = OPERAND_PLAIN, .x = room};
     term t = {.x = &plain, .packed = packed};

@@ -31,6 +31,12 @@ static inline long stride_of(const workspace *w, int columns)
     return columns + (w->block->size == 2 ? 32 : 16);
 }
 
+/* Row stride of sums of `out` columns: rows of a power of two would share cache sets. */
+static inline long sums_row(int out)
+{
+    return out + 16;
+}
+
 /* Floats of operand and result in a block. Forward: the second-level cache. Backward more, since
    each block goes over the gradient of all weights. */
 #define BLOCK_FORWARD (1L << 18)
@@ -47,8 +53,8 @@ void windows_gather(const convolution *c, const workspace *w, const operand *x, 
    to `room`. `scale` (out) multiplies the columns; NULL: 1. */
 const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room);
 size_t weights_dense_size(const convolution *c);
-/* dW (places, in / groups, out) += the dense matrix's elements. */
-void weights_reduce(const convolution *c, const float *dense, float *dW);
+/* dW (places, in / groups, out) += the elements of a dense matrix whose rows are `ld` apart. */
+void weights_reduce(const convolution *c, const float *dense, long ld, float *dW);
 
 /* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed
  * ones. */
@@ -65,7 +71,8 @@ void winograd_pack(const workspace *w, const float *dense, int in, int out, bool
 void winograd_apply(const workspace *w, const term *terms, int count, int height, int width, int in,
                     int out, const result *y, int n);
 /* dense (9 places, in, out) = the gradient of dense weights; dy is kept in `room` (as operand dy;
-   may be its x). dU: room for 16 planes of in * out floats; `buffer`: winograd_gradient_size bytes,
+   may be its x). dU: room for 16 planes of in *
+   sums_row(out) floats; `buffer`: winograd_gradient_size bytes,
    64-byte aligned. */
 void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room,
                                int height, int width, int in, int out, int n, float *dense,
