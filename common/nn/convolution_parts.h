@@ -49,12 +49,32 @@ int block_rows(long rows, int columns, long floats);
 void windows_gather(const convolution *c, const workspace *w, const operand *x, long first, int n,
                     void *a, long ld);
 
-/* W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one, else written
-   to `room`. `scale` (out) multiplies the columns; NULL: 1. */
+/* Products of a block of gathered windows a (n, depth; row stride lda), one for each group; packed
+   weights are convolution_pack's or, transposed, packed for the gradient of the input. `buffer` has
+   groups_scratch_size bytes left.
+   v (n, out_padded) = or += a W. */
+void windows_apply(const convolution *c, const workspace *w, void *a, long lda, int n,
+                   const void *packed, float *v, bool accumulate, arena buffer);
+/* sums (rows of the weights, out; row stride sums_row) += a^T d, d (n, out_padded; row stride ldd).
+ */
+void windows_weights_backward(const convolution *c, const workspace *w, void *a, long lda,
+                              const void *d, long ldd, int n, float *sums, arena buffer);
+/* windows (n, depth) = d W^T. */
+void windows_backward(const convolution *c, const workspace *w, const void *d, long ldd, int n,
+                      const void *transposed, float *windows, arena buffer);
+/* Weights of more than one group, packed for windows_apply or windows_backward. */
+void groups_pack(const convolution *c, const workspace *w, const float *W, bool transposed,
+                 void *packed);
+size_t groups_packed_size(const convolution *c, const workspace *w, bool transposed);
+size_t groups_scratch_size(const convolution *c, const workspace *w, int rows);
+
+/* Of one group: W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one,
+   else written to `room`. `scale` (out) multiplies the columns; NULL: 1. */
 const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room);
 size_t weights_dense_size(const convolution *c);
-/* dW (places, in / groups, out) += the elements of a dense matrix whose rows are `ld` apart. */
-void weights_reduce(const convolution *c, const float *dense, long ld, float *dW);
+/* dW (places, in / groups, out) += the elements of sums whose rows are `ld` apart: of a dense
+   matrix, or with groups of one as W is. */
+void weights_reduce(const convolution *c, const float *sums, long ld, float *dW);
 
 /* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed
  * ones. */
