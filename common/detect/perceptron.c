@@ -2,6 +2,7 @@
 #include "detect/perceptron.h"
 
 #include "cli/random.h"
+#include "nn/relu.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -55,11 +56,11 @@ static void hidden_tile(const perceptron *p, const float *x, size_t rows, size_t
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)width, (int)p->inputs, 1,
                 x, (int)p->inputs, p->weight1 + first * p->inputs, (int)p->inputs, 0,
                 hidden + first, (int)p->hidden);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = first; j < first + width; j++) {
-            float sum = hidden[i * p->hidden + j] + p->bias1[j];
-            hidden[i * p->hidden + j] = sum > 0 ? sum : 0;
-        }
+    for (size_t i = 0; i < rows; i++) {
+        float *row = hidden + i * p->hidden + first;
+        for (size_t j = 0; j < width; j++) row[j] += p->bias1[first + j];
+        relu_forward(row, row, width);
+    }
 }
 
 static double probability_of(const perceptron *p, const float *features)
@@ -143,13 +144,14 @@ static void update_hidden_tile(const training *t, size_t rows, size_t tile)
     float *dhidden = dweight + TILE * d, dbias[TILE] = {0}, doutput[2][TILE] = {{0}};
     for (size_t i = 0; i < rows; i++) {
         const float *hidden = t->hidden + i * h + first, *out = t->output + 2 * i;
+        float *through = dhidden + i * TILE;
         for (size_t j = 0; j < width; j++) {
-            float through = out[0] * p->weight2[first + j] + out[1] * p->weight2[h + first + j];
-            dhidden[i * TILE + j] = hidden[j] > 0 ? through : 0;
-            dbias[j] += dhidden[i * TILE + j];
+            through[j] = out[0] * p->weight2[first + j] + out[1] * p->weight2[h + first + j];
             doutput[0][j] += out[0] * hidden[j];
             doutput[1][j] += out[1] * hidden[j];
         }
+        relu_backward(through, through, hidden, width);
+        for (size_t j = 0; j < width; j++) dbias[j] += through[j];
     }
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)width, (int)d, (int)rows, 1, dhidden,
                 TILE, t->x, (int)d, 0, dweight, (int)d);

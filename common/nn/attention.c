@@ -1,6 +1,8 @@
 /* Causal self-attention over a forest of rows, one head a thread. */
 #include "nn/attention.h"
 
+#include "nn/softmax.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -30,17 +32,6 @@ static void add_scaled(float *y, const float *x, float factor, int count)
     for (int j = 0; j < count; j++) y[j] += factor * x[j];
 }
 
-static void softmax(float *score, int count)
-{
-    float most = score[0], sum = 0;
-    for (int a = 1; a < count; a++) most = score[a] > most ? score[a] : most;
-    for (int a = 0; a < count; a++) {
-        score[a] = expf(score[a] - most);
-        sum += score[a];
-    }
-    for (int a = 0; a < count; a++) score[a] /= sum;
-}
-
 void attention_forward(float *out, float *probability, const float *qkv, attention_shape s)
 {
     int size = s.width / s.heads, row = 3 * s.width;
@@ -55,7 +46,7 @@ void attention_forward(float *out, float *probability, const float *qkv, attenti
             float *to = out + (size_t)i * s.width + h * size;
             for (int a = 0; a < count; a++)
                 p[a] = scale * dot(q + (size_t)i * row, k + (size_t)path[a] * row, size);
-            softmax(p, count);
+            softmax_forward(p, p, 1, count);
             memset(to, 0, (size_t)size * sizeof *to);
             for (int a = 0; a < count; a++) add_scaled(to, v + (size_t)path[a] * row, p[a], size);
         }
@@ -78,14 +69,13 @@ void attention_backward(float *dqkv, const float *dout, const float *probability
             int count = s.start[i + 1] - s.start[i];
             const float *p = probability + (size_t)h * (size_t)s.start[s.n] + s.start[i];
             const float *from = dout + (size_t)i * s.width + h * size;
-            float mean = 0;
             for (int a = 0; a < count; a++) {
                 dp[a] = dot(from, v + (size_t)path[a] * row, size);
-                mean += p[a] * dp[a];
                 add_scaled(dv + (size_t)path[a] * row, from, p[a], size);
             }
+            softmax_backward(dp, dp, p, 1, count);
             for (int a = 0; a < count; a++) {
-                float dscore = scale * p[a] * (dp[a] - mean);
+                float dscore = scale * dp[a];
                 add_scaled(dq + (size_t)i * row, k + (size_t)path[a] * row, dscore, size);
                 add_scaled(dk + (size_t)path[a] * row, q + (size_t)i * row, dscore, size);
             }
@@ -107,17 +97,17 @@ void attention_jvp(float *out_tangent, const float *qkv_tangent, const float *pr
             const int32_t *path = s.path + s.start[i];
             int count = s.start[i + 1] - s.start[i];
             const float *p = probability + (size_t)h * (size_t)s.start[s.n] + s.start[i];
-            float *to = out_tangent + (size_t)i * s.width + h * size, mean = 0;
+            float *to = out_tangent + (size_t)i * s.width + h * size;
             for (int a = 0; a < count; a++) {
                 size_t at = (size_t)path[a] * row;
                 ts[a] = scale * (dot(tq + (size_t)i * row, k + at, size) +
                                  dot(q + (size_t)i * row, tk + at, size));
-                mean += p[a] * ts[a];
             }
+            softmax_jvp(ts, ts, p, 1, count);
             memset(to, 0, (size_t)size * sizeof *to);
             for (int a = 0; a < count; a++) {
                 size_t at = (size_t)path[a] * row;
-                add_scaled(to, v + at, p[a] * (ts[a] - mean), size);
+                add_scaled(to, v + at, ts[a], size);
                 add_scaled(to, tv + at, p[a], size);
             }
         }

@@ -28,6 +28,7 @@ size_t weights_dense_size(const convolution *c)
 
 size_t convolution_packed_size(const convolution *c, const workspace *w)
 {
+    if (c->groups > 1) return groups_packed_size(c, w, false);
     size_t size = c->winograd ? winograd_packed_size(w, c->in_padded, c->out_padded)
                               : w->matrix->packed_size(c->depth, c->out_padded);
     return (size + 63) / 64 * 64;
@@ -35,6 +36,7 @@ size_t convolution_packed_size(const convolution *c, const workspace *w)
 
 size_t packed_transposed_size(const convolution *c, const workspace *w)
 {
+    if (c->groups > 1) return groups_packed_size(c, w, true);
     size_t size = c->winograd ? winograd_packed_size(w, c->out_padded, c->in_padded)
                               : w->matrix->packed_size(c->out_padded, c->depth);
     return (size + 63) / 64 * 64;
@@ -43,7 +45,7 @@ size_t packed_transposed_size(const convolution *c, const workspace *w)
 size_t packed_offset(const convolution *c)
 {
     size_t floats = weights_dense_size(c);
-    if (c->winograd) floats += 16 * (size_t)c->in_padded * (size_t)c->out_padded;
+    if (c->winograd) floats += 16 * (size_t)c->in_padded * (size_t)sums_row(c->out_padded);
     return (floats * sizeof(float) + 63) / 64 * 64;
 }
 
@@ -54,7 +56,7 @@ static size_t maximum_size(size_t a, size_t b)
 
 static bool weights_are_dense(const convolution *c)
 {
-    return c->groups == 1 && c->in == c->in_padded && c->out == c->out_padded && !c->bordered;
+    return c->in == c->in_padded && c->out == c->out_padded && !c->bordered;
 }
 
 /* What block_rows gives at most. */
@@ -74,9 +76,11 @@ static void need_training(const convolution *c, const workspace *w, int n, works
     size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_BACKWARD),
            columns = (size_t)(c->depth + c->out_padded + 64);
     size_t image = (size_t)c->height * (size_t)c->width * (size_t)c->in_padded;
-    size_t scratch = w->matrix->tn_scratch(c->depth, c->out_padded, (int)rows);
-    need_raise(&need->thread, rows * columns * (w->block->size + sizeof(float)) + scratch +
-                                  (image + weights_dense_size(c)) * sizeof(float) + 65536);
+    size_t scratch = groups_scratch_size(c, w, (int)rows);
+    need_raise(&need->thread,
+               rows * columns * (w->block->size + sizeof(float)) + scratch +
+                   (image + (size_t)c->depth * (size_t)sums_row(c->out_padded)) * sizeof(float) +
+                   65536);
     need_sums(need, maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)), c->in_padded);
     if (!c->winograd) return;
     need_raise(&need->thread,
@@ -97,10 +101,10 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
     c->out_padded = channels_padded(c->out);
     int places = c->kernel_height * c->kernel_width;
     c->depth = c->bordered ? channels_padded(places * c->in) : places * c->in_padded;
-    c->direct = places == 1 && c->stride == 1 && c->padding == 0 && !c->bordered;
+    c->direct = places == 1 && c->stride == 1 && c->padding == 0 && c->groups == 1 && !c->bordered;
     int tiles = ((c->height + 1) / 2) * ((c->width + 1) / 2);
     c->winograd = c->kernel_height == 3 && c->kernel_width == 3 && c->stride == 1 &&
-                  c->padding == 1 && !c->bordered &&
+                  c->padding == 1 && c->groups == 1 && !c->bordered &&
                   c->height * c->width * 9 * 10 > tiles * 16 * 13;
 
     size_t packed = convolution_packed_size(c, w);
@@ -114,7 +118,7 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
     size_t rows = rows_bound(c->depth + c->out_padded, BLOCK_FORWARD);
     need_raise(&need->thread, rows * ((size_t)stride_of(w, c->depth) * w->block->size +
                                       (size_t)c->out_padded * sizeof(float)) +
-                                  65536);
+                                  groups_scratch_size(c, w, (int)rows) + 65536);
     need_sums(need, blocks_of((long)n * c->out_height * c->out_width, 48), c->out_padded);
     if (c->winograd) {
         need_raise(&need->thread,
@@ -128,30 +132,26 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
 const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room)
 {
     if (weights_are_dense(c) && !scale) return W;
-    int group_in = c->in / c->groups, group_out = c->out / c->groups;
     int places = c->kernel_height * c->kernel_width, channels = c->bordered ? c->in : c->in_padded;
     memset(room, 0, weights_dense_size(c) * sizeof *room);
     for (int p = 0; p < places; p++)
         for (int i = 0; i < c->in; i++) {
-            const float *from = W + ((long)p * group_in + i % group_in) * c->out;
+            const float *from = W + ((long)p * c->in + i) * c->out;
             float *to = room + ((long)p * channels + i) * c->out_padded;
-            int first = i / group_in * group_out;
-            for (int o = first; o < first + group_out; o++)
-                to[o] = scale ? from[o] * scale[o] : from[o];
+            for (int o = 0; o < c->out; o++) to[o] = scale ? from[o] * scale[o] : from[o];
         }
     return room;
 }
 
-void weights_reduce(const convolution *c, const float *dense, float *dW)
+void weights_reduce(const convolution *c, const float *sums, long ld, float *dW)
 {
-    int group_in = c->in / c->groups, group_out = c->out / c->groups;
-    int places = c->kernel_height * c->kernel_width, channels = c->bordered ? c->in : c->in_padded;
+    int places = c->kernel_height * c->kernel_width, rows = c->in / c->groups;
+    int step = c->groups > 1 ? rows : c->bordered ? c->in : c->in_padded;
     for (int p = 0; p < places; p++)
-        for (int i = 0; i < c->in; i++) {
-            const float *from = dense + ((long)p * channels + i) * c->out_padded;
-            float *to = dW + ((long)p * group_in + i % group_in) * c->out;
-            int first = i / group_in * group_out;
-            for (int o = first; o < first + group_out; o++) to[o] += from[o];
+        for (int i = 0; i < rows; i++) {
+            const float *from = sums + ((long)p * step + i) * ld;
+            float *to = dW + ((long)p * rows + i) * c->out;
+            for (int o = 0; o < c->out; o++) to[o] += from[o];
         }
 }
 
@@ -232,16 +232,15 @@ static void block_apply(const convolution *c, const workspace *w, const term *te
     float *v = in_place ? (float *)y->to + first * c->out_padded
                         : arena_take(&buffer, (size_t)rows * (size_t)c->out_padded * sizeof(float));
     for (int t = 0; t < count; t++) {
-        const void *from = a;
+        void *from = a;
         long stride = ld;
         if (c->direct && terms[t].x->kind == OPERAND_PLAIN) {
-            from = (const char *)terms[t].x->x + (size_t)first * (size_t)c->in_padded * size;
+            from = (char *)terms[t].x->x + (size_t)first * (size_t)c->in_padded * size;
             stride = c->in_padded;
         } else {
             windows_gather(c, w, terms[t].x, first, n, a, ld);
         }
-        w->matrix->nn(n, c->out_padded, c->depth, from, stride, terms[t].packed, v, c->out_padded,
-                      t > 0);
+        windows_apply(c, w, from, stride, n, terms[t].packed, v, t > 0, buffer);
     }
     w->block->store(y, v, first, n, c->out_padded,
                     sums_of_block(w, y->kind, block, c->out_padded, n));
@@ -266,10 +265,22 @@ static void terms_apply(const convolution *c, const workspace *w, const term *te
         sums_total(w, y->kind, blocks, c->out_padded);
 }
 
+static const float *weights_scaled(const convolution *c, const float *W, const float *scale,
+                                   float *room)
+{
+    long count = (long)c->kernel_height * c->kernel_width * (c->in / c->groups) * c->out;
+    for (long k = 0; k < count; k++) room[k] = W[k] * scale[k % c->out];
+    return room;
+}
+
 void convolution_pack(const convolution *c, const workspace *w, const float *W, const float *scale,
                       void *packed)
 {
     float *room = (float *)w->shared;
+    if (c->groups > 1) {
+        groups_pack(c, w, scale ? weights_scaled(c, W, scale, room) : W, false, packed);
+        return;
+    }
     const float *dense = weights_dense(c, W, scale, room);
     if (c->winograd)
         winograd_pack(w, dense, c->in_padded, c->out_padded, false, room + weights_dense_size(c),

@@ -7,8 +7,7 @@
    any number of threads.
 
    Three ways are taken: products of the input itself for 1x1 windows; Winograd's F(2x2, 3x3) for
-   3x3 windows with stride 1; rows of gathered windows otherwise. Groups are computed as one
-   convolution whose other weights are zero. */
+   3x3 windows with stride 1; rows of gathered windows otherwise, a product for each group. */
 #ifndef BLADES_NN_CONVOLUTION_H
 #define BLADES_NN_CONVOLUTION_H
 

@@ -48,7 +48,6 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
     int n = (int)(l->pixels - first < l->rows ? l->pixels - first : l->rows);
     void *a = arena_take(&buffer, (size_t)l->rows * (size_t)ldx * size);
     void *d = arena_take(&buffer, (size_t)l->rows * (size_t)ldd * size);
-    void *scratch = arena_take(&buffer, w->matrix->tn_scratch(c->depth, c->out_padded, n));
     w->block->load(d, ldd, p->dy, first, n, c->out_padded);
     if (p->room) {
         size_t row = (size_t)c->out_padded * size;
@@ -56,14 +55,14 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
             memcpy((char *)p->room + (size_t)(first + r) * row,
                    (char *)d + (size_t)(r * ldd) * size, row);
     }
-    const void *from = a;
+    void *from = a;
     if (c->direct && p->x->kind == OPERAND_PLAIN) {
-        from = (const char *)p->x->x + (size_t)first * (size_t)c->in_padded * size;
+        from = (char *)p->x->x + (size_t)first * (size_t)c->in_padded * size;
         ldx = c->in_padded;
     } else {
         windows_gather(c, w, p->x, first, n, a, ldx);
     }
-    w->matrix->tn(c->depth, c->out_padded, n, from, ldx, d, ldd, dense, c->out_padded, scratch);
+    windows_weights_backward(c, w, from, ldx, d, ldd, n, dense, buffer);
     if (!p->transposed) return;
     float *v = arena_take(&buffer, (size_t)l->rows * (size_t)c->in_padded * sizeof(float));
     w->matrix->nn(n, c->in_padded, c->out_padded, d, ldd, p->transposed, v, c->in_padded, false);
@@ -73,7 +72,8 @@ static void block_backward(const pass *p, const lanes *l, int block, float *dens
 
 static void lanes_backward(const pass *p, const lanes *l, float *dW)
 {
-    size_t dense_size = weights_dense_size(p->c) * sizeof(float);
+    long ld = sums_row(p->c->out_padded);
+    size_t dense_size = (size_t)(p->c->depth * ld) * sizeof(float);
     int threads = workspace_threads(p->w, (double)l->pixels * (double)dense_size / 64);
 #pragma omp parallel for schedule(dynamic, 1) ordered num_threads(threads)
     for (int lane = 0; lane < l->count; lane++) {
@@ -83,7 +83,7 @@ static void lanes_backward(const pass *p, const lanes *l, float *dW)
         int end = minimum(l->blocks, (lane + 1) * l->blocks_each);
         for (int b = lane * l->blocks_each; b < end; b++) block_backward(p, l, b, dense, buffer);
 #pragma omp ordered
-        weights_reduce(p->c, dense, dW);
+        weights_reduce(p->c, dense, ld, dW);
     }
 }
 
@@ -119,8 +119,7 @@ static void image_backward(const convolution *c, const workspace *w, const void 
         int n = minimum(rows, pixels - first);
         const char *d = (const char *)dy + ((size_t)image * (size_t)pixels + (size_t)first) *
                                                (size_t)c->out_padded * w->block->size;
-        w->matrix->nn(n, c->depth, c->out_padded, d, c->out_padded, transposed, windows, c->depth,
-                      false);
+        windows_backward(c, w, d, c->out_padded, n, transposed, windows, buffer);
         windows_scatter(c, windows, first, n, v);
     }
     w->block->store(dx, v, (long)image * inputs, inputs, c->in_padded,
@@ -145,6 +144,10 @@ static void result_total(const convolution *c, const workspace *w, const result 
 
 static void transposed_pack(const convolution *c, const workspace *w, const float *W, void *packed)
 {
+    if (c->groups > 1) {
+        groups_pack(c, w, W, true, packed);
+        return;
+    }
     float *room = (float *)w->shared;
     const float *dense = weights_dense(c, W, NULL, room);
     if (c->winograd)
@@ -165,7 +168,7 @@ static void winograd_backward(const convolution *c, const workspace *w, const op
     if (dx) transposed_pack(c, w, W, packed);
     winograd_weights_backward(w, x, dy, dx ? room : NULL, c->height, c->width, c->in_padded,
                               c->out_padded, n, dense, planes, buffer);
-    weights_reduce(c, dense, dW);
+    weights_reduce(c, dense, c->out_padded, dW);
     if (!dx) return;
     operand plain = {.kind = OPERAND_PLAIN, .x = room};
     term t = {.x = &plain, .packed = packed};

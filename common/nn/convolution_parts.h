@@ -31,6 +31,12 @@ static inline long stride_of(const workspace *w, int columns)
     return columns + (w->block->size == 2 ? 32 : 16);
 }
 
+/* Row stride of sums of `out` columns: rows of a power of two would share cache sets. */
+static inline long sums_row(int out)
+{
+    return out + 16;
+}
+
 /* Floats of operand and result in a block. Forward: the second-level cache. Backward more, since
    each block goes over the gradient of all weights. */
 #define BLOCK_FORWARD (1L << 18)
@@ -43,12 +49,32 @@ int block_rows(long rows, int columns, long floats);
 void windows_gather(const convolution *c, const workspace *w, const operand *x, long first, int n,
                     void *a, long ld);
 
-/* W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one, else written
-   to `room`. `scale` (out) multiplies the columns; NULL: 1. */
+/* Products of a block of gathered windows a (n, depth; row stride lda), one for each group; packed
+   weights are convolution_pack's or, transposed, packed for the gradient of the input. `buffer` has
+   groups_scratch_size bytes left.
+   v (n, out_padded) = or += a W. */
+void windows_apply(const convolution *c, const workspace *w, void *a, long lda, int n,
+                   const void *packed, float *v, bool accumulate, arena buffer);
+/* sums (rows of the weights, out; row stride sums_row) += a^T d, d (n, out_padded; row stride ldd).
+ */
+void windows_weights_backward(const convolution *c, const workspace *w, void *a, long lda,
+                              const void *d, long ldd, int n, float *sums, arena buffer);
+/* windows (n, depth) = d W^T. */
+void windows_backward(const convolution *c, const workspace *w, const void *d, long ldd, int n,
+                      const void *transposed, float *windows, arena buffer);
+/* Weights of more than one group, packed for windows_apply or windows_backward. */
+void groups_pack(const convolution *c, const workspace *w, const float *W, bool transposed,
+                 void *packed);
+size_t groups_packed_size(const convolution *c, const workspace *w, bool transposed);
+size_t groups_scratch_size(const convolution *c, const workspace *w, int rows);
+
+/* Of one group: W as a dense matrix (kernel places * in_padded, out_padded): W itself if it is one,
+   else written to `room`. `scale` (out) multiplies the columns; NULL: 1. */
 const float *weights_dense(const convolution *c, const float *W, const float *scale, float *room);
 size_t weights_dense_size(const convolution *c);
-/* dW (places, in / groups, out) += the dense matrix's elements. */
-void weights_reduce(const convolution *c, const float *dense, float *dW);
+/* dW (places, in / groups, out) += the elements of sums whose rows are `ld` apart: of a dense
+   matrix, or with groups of one as W is. */
+void weights_reduce(const convolution *c, const float *sums, long ld, float *dW);
 
 /* The shared buffer: first room for dense weights (and Winograd's planes), at this offset packed
  * ones. */
@@ -65,7 +91,8 @@ void winograd_pack(const workspace *w, const float *dense, int in, int out, bool
 void winograd_apply(const workspace *w, const term *terms, int count, int height, int width, int in,
                     int out, const result *y, int n);
 /* dense (9 places, in, out) = the gradient of dense weights; dy is kept in `room` (as operand dy;
-   may be its x). dU: room for 16 planes of in * out floats; `buffer`: winograd_gradient_size bytes,
+   may be its x). dU: room for 16 planes of in *
+   sums_row(out) floats; `buffer`: winograd_gradient_size bytes,
    64-byte aligned. */
 void winograd_weights_backward(const workspace *w, const operand *x, const operand *dy, void *room,
                                int height, int width, int in, int out, int n, float *dense,

@@ -13,6 +13,7 @@
 #ifndef PANEL
 #define PANEL (NN_VECTORS * LANES)
 #define DEPTH_BLOCK 512 /* units: a panel's part stays in the second-level cache */
+#define LINE 16         /* units of a cache line */
 typedef float unit __attribute__((may_alias));
 #endif
 
@@ -75,15 +76,15 @@ static void KERNEL(pack)(int K, int N, const float *W, long row_stride, long col
         unit *panel = (unit *)P + (long)column * UNITS(K);
         if (columns < width || (BF16 && K % 2))
             memset(panel, 0, (size_t)UNITS(K) * width * sizeof(unit));
-        for (int k = 0; k < K; k += 16)
-            KERNEL(pack_rows)
-            (k, K, columns, W + column * column_stride, row_stride, column_stride, panel, width);
+        for (int k = 0; k < K; k += 16) KERNEL(pack_rows)
+        (k, K, columns, W + column * column_stride, row_stride, column_stride, panel, width);
     }
 }
 
-/* C (rows, vectors * LANES) = or += A (rows, K units) times a panel. */
+/* C (rows, vectors * LANES) = or += A (rows, K units) times a panel, fetching K lines from `next`
+   on into the second-level cache. */
 INLINE void KERNEL(nn_tile)(const int rows, const int vectors, int K, const unit *A, long lda,
-                            const unit *P, float *C, long ldc, bool accumulate)
+                            const unit *P, const unit *next, float *C, long ldc, bool accumulate)
 {
     vf sum[NN_ROWS][NN_VECTORS];
 #pragma GCC unroll 8
@@ -98,7 +99,7 @@ INLINE void KERNEL(nn_tile)(const int rows, const int vectors, int K, const unit
         vf w[NN_VECTORS];
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; j++) w[j] = vf_load(P + j * LANES);
-        __builtin_prefetch(P + 8 * vectors * LANES);
+        __builtin_prefetch(next + k * LINE, 0, 2);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             vf a = vf_all(row[i][k]);
@@ -113,52 +114,56 @@ INLINE void KERNEL(nn_tile)(const int rows, const int vectors, int K, const unit
 }
 
 INLINE void KERNEL(nn_panel)(const int vectors, int n, int K, const unit *A, long lda,
-                             const unit *P, float *C, long ldc, bool accumulate)
+                             const unit *P, const unit *next, float *C, long ldc, bool accumulate)
 {
+    const unit *end = next + (long)K * vectors * LANES;
     int i = 0;
-    for (; i + NN_ROWS <= n; i += NN_ROWS)
-        KERNEL(nn_tile)(NN_ROWS, vectors, K, A + i * lda, lda, P, C + i * ldc, ldc, accumulate);
+    for (; i + NN_ROWS <= n; i += NN_ROWS) {
+        KERNEL(nn_tile)
+        (NN_ROWS, vectors, K, A + i * lda, lda, P, next, C + i * ldc, ldc, accumulate);
+        if (next < end) next += (long)K * LINE;
+    }
     A += i * lda;
     C += i * ldc;
     switch (n - i) {
 #if NN_ROWS > 5
     case 5:
-        KERNEL(nn_tile)(5, vectors, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_tile)(5, vectors, K, A, lda, P, next, C, ldc, accumulate);
         break;
 #endif
 #if NN_ROWS > 4
     case 4:
-        KERNEL(nn_tile)(4, vectors, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_tile)(4, vectors, K, A, lda, P, next, C, ldc, accumulate);
         break;
 #endif
     case 3:
-        KERNEL(nn_tile)(3, vectors, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_tile)(3, vectors, K, A, lda, P, next, C, ldc, accumulate);
         break;
     case 2:
-        KERNEL(nn_tile)(2, vectors, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_tile)(2, vectors, K, A, lda, P, next, C, ldc, accumulate);
         break;
     case 1:
-        KERNEL(nn_tile)(1, vectors, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_tile)(1, vectors, K, A, lda, P, next, C, ldc, accumulate);
         break;
     }
 }
 
 static void KERNEL(nn_vectors)(int vectors, int n, int K, const unit *A, long lda, const unit *P,
-                               float *C, long ldc, bool accumulate)
+                               const unit *next, float *C, long ldc, bool accumulate)
 {
     switch (vectors) {
     case 1:
-        KERNEL(nn_panel)(1, n, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_panel)(1, n, K, A, lda, P, next, C, ldc, accumulate);
         break;
     case 2:
-        KERNEL(nn_panel)(2, n, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_panel)(2, n, K, A, lda, P, next, C, ldc, accumulate);
         break;
 #if NN_VECTORS > 2
     case 3:
-        KERNEL(nn_panel)(3, n, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_panel)(3, n, K, A, lda, P, next, C, ldc, accumulate);
         break;
     case 4:
-        KERNEL(nn_panel)(4, n, K, A, lda, P, C, ldc, accumulate);
+        KERNEL(nn_panel)(4, n, K, A, lda, P, next, C, ldc, accumulate);
         break;
 #endif
     }
@@ -167,18 +172,24 @@ static void KERNEL(nn_vectors)(int vectors, int n, int K, const unit *A, long ld
 /* A panel whose last vector reaches beyond the columns of C: through a buffer, a few rows at a
  * time. */
 static void KERNEL(nn_ragged)(int columns, int width, int n, int K, const unit *A, long lda,
-                              const unit *P, float *C, long ldc, bool accumulate)
+                              const unit *P, const unit *next, float *C, long ldc, bool accumulate)
 {
     float buffer[NN_ROWS * PANEL];
     for (int i = 0; i < n; i += NN_ROWS) {
         int rows = n - i < NN_ROWS ? n - i : NN_ROWS;
-        KERNEL(nn_vectors)(width / LANES, rows, K, A + i * lda, lda, P, buffer, width, false);
+        KERNEL(nn_vectors)(width / LANES, rows, K, A + i * lda, lda, P, next, buffer, width, false);
         for (int r = 0; r < rows; r++)
             for (int j = 0; j < columns; j++) {
                 float *c = C + (i + r) * ldc + j;
                 *c = accumulate ? *c + buffer[r * width + j] : buffer[r * width + j];
             }
     }
+}
+
+/* The part of the packed matrix from row k of the panel at `column`. */
+static const unit *KERNEL(nn_part)(const void *P, int N, int depth, int k, int column)
+{
+    return (const unit *)P + (long)column * depth + (long)k * KERNEL(panel_width)(N, column);
 }
 
 static void KERNEL(nn)(int n, int N, int K, const void *A, long lda, const void *P, float *C,
@@ -192,11 +203,17 @@ static void KERNEL(nn)(int n, int N, int K, const void *A, long lda, const void 
         bool add = accumulate || k > 0;
         for (int column = 0; column < N; column += PANEL) {
             int width = KERNEL(panel_width)(N, column);
-            const unit *p = (const unit *)P + (long)column * depth + (long)k * width;
+            const unit *p = KERNEL(nn_part)(P, N, depth, k, column), *next = p;
+            if (column + PANEL < N)
+                next = KERNEL(nn_part)(P, N, depth, k, column + PANEL);
+            else if (k + part < depth)
+                next = KERNEL(nn_part)(P, N, depth, k + part, 0);
             if (N - column < width)
-                KERNEL(nn_ragged)(N - column, width, n, part, a, stride, p, C + column, ldc, add);
+                KERNEL(nn_ragged)
+                (N - column, width, n, part, a, stride, p, next, C + column, ldc, add);
             else
-                KERNEL(nn_vectors)(width / LANES, n, part, a, stride, p, C + column, ldc, add);
+                KERNEL(nn_vectors)
+                (width / LANES, n, part, a, stride, p, next, C + column, ldc, add);
         }
     }
 }
@@ -227,12 +244,17 @@ INLINE void KERNEL(tn_tile)(const int rows, const int vectors, int n, const unit
         for (int j = 0; j < vectors; j++) vf_store(W + i * ldw + j * LANES, sum[i][j]);
 }
 
+/* Tiles down the rows of W, each fetching the rows of the next. */
 INLINE void KERNEL(tn_columns)(const int vectors, int K, int n, const unit *X, long ldx,
                                const unit *D, long ldd, float *W, long ldw)
 {
     int k = 0;
-    for (; k + TN_ROWS <= K; k += TN_ROWS)
+    for (; k + TN_ROWS <= K; k += TN_ROWS) {
+        int end = k + 2 * TN_ROWS < K ? k + 2 * TN_ROWS : K;
+        for (int i = k + TN_ROWS; i < end; i++)
+            for (int j = 0; j < vectors; j++) __builtin_prefetch(W + i * ldw + j * LANES, 1);
         KERNEL(tn_tile)(TN_ROWS, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
+    }
     for (; k + 4 <= K; k += 4) KERNEL(tn_tile)(4, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
     for (; k < K; k++) KERNEL(tn_tile)(1, vectors, n, X + k, ldx, D, ldd, W + k * ldw, ldw);
 }
@@ -299,24 +321,20 @@ static void KERNEL(tn)(int K, int N, int n, const void *X, long ldx, const void 
     ldd = PAIRED_STRIDE(N);
 #endif
     int rows = UNITS(n);
-    /* Parts of the rows so short that a tile's columns stay in the first-level cache; longer when W
-       is so large that going over it costs more. */
-    int part = (long)K * N > 200000 ? 512 : 192;
+    /* Parts of the rows so short that a tile's columns stay in the first-level cache. */
+    const int part = 192;
     for (int r = 0; r < rows; r += part, x += part * ldx, d += part * ldd) {
         int m = rows - r < part ? rows - r : part;
         for (int k = 0; k < K; k += 256) {
             int depth = K - k < 256 ? K - k : 256, column = 0;
             for (; column + TN_VECTORS * LANES <= N; column += TN_VECTORS * LANES)
                 KERNEL(tn_columns)
-                (TN_VECTORS, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column,
-                 ldw);
-            for (; column + LANES <= N; column += LANES)
-                KERNEL(tn_columns)
-                (1, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw);
-            if (column < N)
-                KERNEL(tn_ragged)
-                (N - column, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw,
-                 ragged);
+            (TN_VECTORS, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw);
+            for (; column + LANES <= N; column += LANES) KERNEL(tn_columns)
+            (1, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw);
+            if (column < N) KERNEL(tn_ragged)
+            (N - column, depth, m, x + k, ldx, d + column, ldd, W + (long)k * ldw + column, ldw,
+             ragged);
         }
     }
 }

@@ -45,7 +45,7 @@ void winograd_weights_backward(const workspace *w, const operand *x, const opera
     chunk k = chunk_of(w, height, width, in, out);
     size_t size = w->block->size;
     char *V = buffer, *E = V + 16 * (size_t)k.plane_v * size;
-    long plane = (long)in * out, rows = (long)n * k.tile_rows;
+    long ld = sums_row(out), plane = in * ld, rows = (long)n * k.tile_rows;
     int threads = workspace_threads(w, (double)rows * k.tiles * in * out);
 #pragma omp parallel num_threads(threads)
     {
@@ -65,12 +65,12 @@ void winograd_weights_backward(const workspace *w, const operand *x, const opera
 #pragma omp for schedule(dynamic, 1)
             for (int p = 0; p < 16; p++)
                 w->matrix->tn(in, out, count * k.tiles, V + (size_t)(p * k.plane_v) * size, k.ldv,
-                              E + (size_t)(p * k.plane_e) * size, k.lde, dU + p * plane, out,
+                              E + (size_t)(p * k.plane_e) * size, k.lde, dU + p * plane, ld,
                               workspace_thread(w).base);
         }
 #pragma omp for schedule(static)
         for (int i = 0; i < in; i++)
-            w->block->winograd_weights_gradient(dense + (long)i * out, plane, dU + (long)i * out,
+            w->block->winograd_weights_gradient(dense + (long)i * out, (long)in * out, dU + i * ld,
                                                 plane, out);
     }
 }

@@ -1,11 +1,11 @@
 /* Logits as scaled cosines between images and prompts. */
 #include "train/joint.h"
 
+#include "nn/l2norm.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const double shortest = 1e-12;
 
 bool joint_create(joint *j, int capacity, int prompts, int dimension, error *e)
 {
@@ -38,26 +38,13 @@ static double dot(const double *a, const double *b, int d)
     return sum;
 }
 
-/* unit (rows, d), length (rows) of vectors (rows, d). */
-static void normalize(const float *vectors, int rows, int d, double *unit, double *length)
-{
-    for (int i = 0; i < rows; i++) {
-        const float *from = vectors + (size_t)i * (size_t)d;
-        double *to = unit + (size_t)i * (size_t)d, square = 0;
-        for (int k = 0; k < d; k++) square += (double)from[k] * from[k];
-        length[i] = sqrt(square);
-        if (length[i] < shortest) length[i] = shortest;
-        for (int k = 0; k < d; k++) to[k] = from[k] / length[i];
-    }
-}
-
 void joint_forward(joint *j, int n, const float *image, const float *text, double s, double *logits)
 {
     size_t d = (size_t)j->dimension, p = (size_t)j->prompts;
     j->count = n;
     j->scale = exp(s);
-    normalize(image, n, j->dimension, j->image, j->image_length);
-    normalize(text, j->prompts, j->dimension, j->text, j->text_length);
+    l2norm_forward(j->image, j->image_length, image, n, j->dimension);
+    l2norm_forward(j->text, j->text_length, text, j->prompts, j->dimension);
     for (size_t b = 0; b < (size_t)n; b++) {
         for (size_t c = 0; c < p; c++) {
             j->cosine[b * p + c] = dot(j->image + b * d, j->text + c * d, j->dimension);
@@ -66,16 +53,7 @@ void joint_forward(joint *j, int n, const float *image, const float *text, doubl
     }
 }
 
-/* Turns a change (or gradient) of a unit vector into one of the vector: the part across it, over
-   its length. The map is its own transpose, so it serves both directions. A vector too short to be
-   scaled has been divided by a constant. */
-static void across(const double *unit, double length, int d, double *change)
-{
-    double along = length > shortest ? dot(unit, change, d) : 0;
-    for (int k = 0; k < d; k++) change[k] = (change[k] - along * unit[k]) / length;
-}
-
-/* out (rows, D): for each row, sum over the other side of weight * unit vector, through `across`.
+/* out (rows, D): for each row, sum over the other side of weight * unit vector, across its own.
  */
 static void pull_back(const joint *j, const double *dlogits, bool to_images, float *out)
 {
@@ -91,7 +69,7 @@ static void pull_back(const joint *j, const double *dlogits, bool to_images, flo
             if (weight == 0) continue;
             for (size_t k = 0; k < d; k++) row[k] += weight * other[o * d + k];
         }
-        across(unit + r * d, length[r], j->dimension, row);
+        l2norm_backward(row, row, unit + r * d, length + r, 1, j->dimension);
         for (size_t k = 0; k < d; k++) out[r * d + k] = (float)row[k];
     }
 }
@@ -116,7 +94,7 @@ static void push_forward(const joint *j, const float *tangent, bool of_images,
     for (size_t r = 0; r < rows; r++) {
         double *row = j->work + r * d;
         for (size_t k = 0; k < d; k++) row[k] = tangent[r * d + k];
-        across(unit + r * d, length[r], j->dimension, row);
+        l2norm_jvp(row, row, unit + r * d, length + r, 1, j->dimension);
         for (size_t o = 0; o < others; o++)
             logits_tangent[of_images ? r * p + o : o * p + r] +=
                 j->scale * dot(row, other + o * d, j->dimension);

@@ -1,6 +1,8 @@
 /* Learnt task weights. */
 #include "train/lambda.h"
 
+#include "nn/softmax.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,10 +33,8 @@ void lambda_free(lambda_weights *l)
 
 static void evaluate_softmax(lambda_weights *l)
 {
-    double largest = l->parameter[0], sum = 0;
-    for (int i = 1; i < l->count; i++) largest = fmax(largest, l->parameter[i]);
-    for (int i = 0; i < l->count; i++) sum += l->value[i] = exp(l->parameter[i] - largest);
-    for (int i = 0; i < l->count; i++) l->value[i] *= l->count / sum;
+    softmax_forward_double(l->value, l->parameter, 1, l->count);
+    for (int i = 0; i < l->count; i++) l->value[i] *= l->count;
 }
 
 void lambda_evaluate(lambda_weights *l)

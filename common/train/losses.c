@@ -1,19 +1,10 @@
 /* Fidelity losses of class, rank and region labels, with their gradients. */
 #include "train/losses.h"
 
+#include "nn/softmax.h"
+
 #include <math.h>
 #include <string.h>
-
-/* p (classes): softmax of z. */
-static void softmax(const double *z, int classes, double *p)
-{
-    double largest = z[0], sum = 0;
-    for (int k = 1; k < classes; k++) {
-        if (z[k] > largest || isnan(z[k])) largest = z[k];
-    }
-    for (int k = 0; k < classes; k++) sum += p[k] = exp(z[k] - largest);
-    for (int k = 0; k < classes; k++) p[k] /= sum;
-}
 
 static void clear_columns(double *dz, int n, int stride, int classes)
 {
@@ -52,7 +43,7 @@ double loss_categorical(const double *z, int n, int stride, int classes, const i
     for (int i = 0; i < n; i++) {
         if (labels[i] == LOSS_CLASS_MISSING) continue;
         double *p = dz + (int64_t)i * stride, slope;
-        softmax(z + (int64_t)i * stride, classes, p);
+        softmax_forward_double(p, z + (int64_t)i * stride, 1, classes);
         double chosen = p[labels[i]];
         sum += focal_fidelity(chosen, gamma, &slope);
         for (int k = 0; k < classes; k++)
@@ -96,7 +87,7 @@ double loss_ordinal(const double *z, int n, int stride, int classes, const float
         double *p = dz + (int64_t)i * stride;
         level[i] = by_level[i] = 0;
         if (isnan(values[i])) continue;
-        softmax(z + (int64_t)i * stride, classes, p);
+        softmax_forward_double(p, z + (int64_t)i * stride, 1, classes);
         for (int k = 0; k < classes; k++) level[i] += (k + 1) * p[k];
     }
     for (int a = 0; a < n; a++) {

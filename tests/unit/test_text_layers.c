@@ -1,14 +1,17 @@
-/* The layers of the text transformer against naive twins in double: forward, backward by central
-   differences of the twin, and directional derivatives. */
+/* The layers of the text transformer, and those of rows that the rest shares, against naive twins
+   in double: forward, backward by central differences of the twin, and directional derivatives. */
 #include "unit.h"
 
 #include "cli/random.h"
 #include "near.h"
 #include "nn/attention.h"
 #include "nn/embedding.h"
+#include "nn/l2norm.h"
 #include "nn/layernorm.h"
 #include "nn/linear.h"
 #include "nn/quickgelu.h"
+#include "nn/relu.h"
+#include "nn/softmax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -293,12 +296,180 @@ static void test_embedding(void **state)
                    embedding_jvp_all});
 }
 
+/* ---- Softmax: (5, 7), in float and in double --------------------------------------------------
+ */
+
+static void softmax_twin(double *y, const double *x)
+{
+    for (int i = 0; i < ROWS; i++, x += IN, y += IN) {
+        double sum = 0;
+        for (int k = 0; k < IN; k++) sum += exp(x[k]);
+        for (int k = 0; k < IN; k++) y[k] = exp(x[k]) / sum;
+    }
+}
+
+static void softmax_forward_all(float *y, const float *x)
+{
+    softmax_forward(y, x, ROWS, IN);
+}
+
+static void softmax_backward_all(float *dx, const float *dy, const float *x)
+{
+    float p[ROWS * IN];
+    softmax_forward(p, x, ROWS, IN);
+    softmax_backward(dx, dy, p, ROWS, IN);
+}
+
+static void softmax_jvp_all(float *ty, const float *tx, const float *x)
+{
+    float p[ROWS * IN];
+    softmax_forward(p, x, ROWS, IN);
+    softmax_jvp(ty, tx, p, ROWS, IN);
+}
+
+static void widen(double *to, const float *from)
+{
+    for (int i = 0; i < ROWS * IN; i++) to[i] = from[i];
+}
+
+static void narrow(float *to, const double *from)
+{
+    for (int i = 0; i < ROWS * IN; i++) to[i] = (float)from[i];
+}
+
+static void softmax_forward_wide(float *y, const float *x)
+{
+    double z[ROWS * IN], p[ROWS * IN];
+    widen(z, x);
+    softmax_forward_double(p, z, ROWS, IN);
+    narrow(y, p);
+}
+
+static void softmax_backward_wide(float *dx, const float *dy, const float *x)
+{
+    double p[ROWS * IN], d[ROWS * IN];
+    widen(p, x);
+    widen(d, dy);
+    softmax_forward_double(p, p, ROWS, IN);
+    softmax_backward_double(d, d, p, ROWS, IN);
+    narrow(dx, d);
+}
+
+static void softmax_jvp_wide(float *ty, const float *tx, const float *x)
+{
+    double p[ROWS * IN], t[ROWS * IN];
+    widen(p, x);
+    widen(t, tx);
+    softmax_forward_double(p, p, ROWS, IN);
+    softmax_jvp_double(t, t, p, ROWS, IN);
+    narrow(ty, t);
+}
+
+static void test_softmax(void **state)
+{
+    check(&(layer){ROWS * IN, ROWS * IN, softmax_twin, softmax_forward_all, softmax_backward_all,
+                   softmax_jvp_all});
+    check(&(layer){ROWS * IN, ROWS * IN, softmax_twin, softmax_forward_wide, softmax_backward_wide,
+                   softmax_jvp_wide});
+    float far[3] = {1000, 0, 1000}, broken[2] = {0, NAN};
+    softmax_forward(far, far, 1, 3);
+    assert_true(far[0] == 0.5f && far[1] == 0 && far[2] == 0.5f);
+    softmax_forward(broken, broken, 1, 2);
+    assert_true(isnan(broken[0]) && isnan(broken[1]));
+}
+
+/* ---- L2 norm: (5, 7) --------------------------------------------------------------------------
+ */
+
+static void l2norm_twin(double *y, const double *x)
+{
+    for (int i = 0; i < ROWS; i++, x += IN, y += IN) {
+        double square = 0;
+        for (int k = 0; k < IN; k++) square += x[k] * x[k];
+        for (int k = 0; k < IN; k++) y[k] = x[k] / fmax(sqrt(square), 1e-12);
+    }
+}
+
+static void l2norm_forward_all(float *y, const float *x)
+{
+    double unit[ROWS * IN], length[ROWS];
+    l2norm_forward(unit, length, x, ROWS, IN);
+    narrow(y, unit);
+}
+
+static void l2norm_backward_all(float *dx, const float *dy, const float *x)
+{
+    double unit[ROWS * IN], length[ROWS], d[ROWS * IN];
+    l2norm_forward(unit, length, x, ROWS, IN);
+    widen(d, dy);
+    l2norm_backward(d, d, unit, length, ROWS, IN);
+    narrow(dx, d);
+}
+
+static void l2norm_jvp_all(float *ty, const float *tx, const float *x)
+{
+    double unit[ROWS * IN], length[ROWS], t[ROWS * IN];
+    l2norm_forward(unit, length, x, ROWS, IN);
+    widen(t, tx);
+    l2norm_jvp(t, t, unit, length, ROWS, IN);
+    narrow(ty, t);
+}
+
+static void test_l2norm(void **state)
+{
+    check(&(layer){ROWS * IN, ROWS * IN, l2norm_twin, l2norm_forward_all, l2norm_backward_all,
+                   l2norm_jvp_all});
+    const float nothing[2] = {0, 0};
+    double unit[2], length, d[2] = {1e-12, -1e-12};
+    l2norm_forward(unit, &length, nothing, 1, 2);
+    assert_true(unit[0] == 0 && unit[1] == 0);
+    l2norm_backward(d, d, unit, &length, 1, 2);
+    assert_true(near(d[0], 1, 1e-9) && near(d[1], -1, 1e-9));
+}
+
+/* ---- ReLU: 100 numbers, none near the kink ----------------------------------------------------
+ */
+
+static void relu_twin(double *y, const double *x)
+{
+    for (int i = 0; i < 100; i++) y[i] = fmax(x[i], 0);
+}
+
+static void relu_forward_all(float *y, const float *x)
+{
+    relu_forward(y, x, 100);
+}
+
+static void relu_backward_all(float *dx, const float *dy, const float *x)
+{
+    relu_backward(dx, dy, x, 100);
+}
+
+static void relu_jvp_all(float *ty, const float *tx, const float *x)
+{
+    relu_jvp(ty, tx, x, 100);
+}
+
+static void test_relu(void **state)
+{
+    float x[100];
+    fill(x, 100, "x");
+    for (int i = 0; i < 100; i++) assert_true(fabsf(x[i]) > 1e-4f);
+    check(&(layer){100, 100, relu_twin, relu_forward_all, relu_backward_all, relu_jvp_all});
+    float edge[3] = {0, -0.0f, NAN}, ones[3] = {1, 1, 1};
+    relu_backward(ones, ones, edge, 3);
+    assert_true(ones[0] == 0 && ones[1] == 0 && ones[2] == 0);
+    relu_forward(edge, edge, 3);
+    assert_true(edge[0] == 0 && edge[1] == 0 && isnan(edge[2]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linear),    cmocka_unit_test(test_layernorm),
         cmocka_unit_test(test_quickgelu), cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_embedding), cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_l2norm),    cmocka_unit_test(test_relu),
     };
     return RUN_TESTS(tests);
 }
