@@ -30,7 +30,7 @@ override CPPFLAGS += -Icommon -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -DBLADES_V
 	$(PACKAGE_CFLAGS)
 override CFLAGS += -std=c17 $(WARNINGS) -fopenmp -pthread -fno-math-errno -ffp-contract=off
 override LDLIBS += $(PACKAGE_LIBS) -lm
-override LDFLAGS += -fopenmp -pthread
+override LDFLAGS += -fopenmp -pthread -Wl,--as-needed
 ifeq ($(SANITIZE),1)
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 override CFLAGS += $(SANITIZER)

@@ -79,6 +79,26 @@ lambda_of() { # MODEL: the final weights
   done
 }
 
+# Loss of the coarse task on validation batches at a model's parameters.
+held_out() { # MODEL BATCHES
+  train --init "$1" --weights equal --lr 0 --lr-text 0 --log held -o again "$2"
+  awk '{ match($0, /"validation_loss":[0-9.e-]+/); sum += substr($0, RSTART + 18, RLENGTH - 18) } END { print sum / NR }' held
+}
+
+@test "where tasks with wrong labels stand in the way, learnt weights beat equal ones: three seeds" {
+  make_batches 240 0 conflict >conflict
+  make_batches 1030 1000 conflict >others
+  rates="--lr 2e-3 --lr-text 2e-4 --lambda-lr 3e-2 --schedule-steps 240"
+  for seed in 1 2 3; do
+    # shellcheck disable=SC2086
+    train $rates --seed $seed --weights equal -o equal conflict
+    # shellcheck disable=SC2086
+    train $rates --seed $seed -o learnt conflict
+    echo "equal $(held_out equal others), learnt $(held_out learnt others), $(lambda_of learnt)"
+    [ "$(echo "$(held_out equal others) $(held_out learnt others)" | awk '{ print ($2 < 0.5 * $1) }')" = 1 ]
+  done
+}
+
 @test "a run stopped at any step and resumed gives the same model, log positions included" {
   train --trace t1 -o whole "$batches"
   for step in 1 4; do

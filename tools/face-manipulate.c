@@ -61,9 +61,18 @@ static const cli_tool tool = {
     .option_count = CLI_COUNT(options),
 };
 
+/* A photo on its way through. */
+typedef struct run_item {
+    stream_record *in;
+    produced out;
+    struct run_item *next_spare;
+} run_item;
+
 typedef struct run {
     cli *c;
     produce_options produce;
+    producer **producers; /* one a thread */
+    run_item *spare;      /* done with; their buffers serve the next photos */
     stream_reader *reader;
     stream_writer writer;
     output trace;
@@ -73,21 +82,21 @@ typedef struct run {
     int64_t photos, photos_without_faces, sheet_left;
 } run;
 
-typedef struct run_item {
-    stream_record *in;
-    produced out;
-} run_item;
-
+/* item_next, item_take and item_discard run on one thread. */
 static int item_next(void *context, void **out, error *e)
 {
     run *r = context;
-    run_item *item = memory_zeroed(1, sizeof *item, e);
-    if (item == NULL) return -1;
-    int read = stream_reader_next(r->reader, &item->in, e);
-    if (read <= 0) {
-        free(item);
-        return read;
+    stream_record *in;
+    int read = stream_reader_next(r->reader, &in, e);
+    if (read <= 0) return read;
+    run_item *item = r->spare;
+    if (item != NULL) {
+        r->spare = item->next_spare;
+    } else if ((item = memory_zeroed(1, sizeof *item, e)) == NULL) {
+        stream_record_free(in);
+        return -1;
     }
+    item->in = in;
     *out = item;
     return 1;
 }
@@ -96,7 +105,7 @@ static void item_work(void *context, void *argument, int worker)
 {
     run *r = context;
     run_item *item = argument;
-    if (!item->in->is_error) photo_produce(&r->produce, item->in, &item->out);
+    if (!item->in->is_error) photo_produce(r->producers[worker], item->in, &item->out);
 }
 
 static void item_discard(void *context, void *argument)
@@ -104,8 +113,31 @@ static void item_discard(void *context, void *argument)
     run *r = context;
     run_item *item = argument;
     stream_record_free(item->in);
-    produced_free(&r->produce, &item->out);
-    free(item);
+    produced_clear(&r->produce, &item->out);
+    item->next_spare = r->spare;
+    r->spare = item;
+}
+
+static bool producers_make(run *r, error *e)
+{
+    r->producers = memory_zeroed((size_t)r->c->threads, sizeof(producer *), e);
+    for (int i = 0; r->producers != NULL && i < r->c->threads; i++) {
+        r->producers[i] = producer_make(&r->produce, e);
+    }
+    return e->status == 0;
+}
+
+static void run_free(run *r)
+{
+    for (int i = 0; r->producers != NULL && i < r->c->threads; i++) producer_free(r->producers[i]);
+    free(r->producers);
+    while (r->spare != NULL) {
+        run_item *item = r->spare;
+        r->spare = item->next_spare;
+        produced_free(&r->produce, &item->out);
+        free(item);
+    }
+    sheet_free(&r->sheet);
 }
 
 static void counters_add(run *r, const produced *p)
@@ -237,13 +269,14 @@ static void manipulate(cli *c, error *e)
         .sheet_left = sheet_rows,
     };
     r.reader = stream_reader_open(&c->inputs, kinds, e);
-    if (r.reader != NULL && (trace_path == NULL || output_open(&r.trace, trace_path, false, e))) {
+    if (r.reader != NULL && producers_make(&r, e) &&
+        (trace_path == NULL || output_open(&r.trace, trace_path, false, e))) {
         streams_run(&r, e);
         output_commit(&r.trace, e);
         if (e->status == 0) summary_note(&r);
     }
     stream_reader_close(r.reader);
-    sheet_free(&r.sheet);
+    run_free(&r);
 }
 
 int main(int argc, char **argv)

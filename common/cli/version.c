@@ -10,7 +10,9 @@
 #include <webp/decode.h>
 #include <zlib.h>
 
-char *openblas_get_config(void);
+/* NULL in tools that compute nothing: these are not linked with OpenBLAS, whose start takes longer
+   than their work. */
+__attribute__((weak)) char *openblas_get_config(void);
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -20,9 +22,9 @@ void version_describe(char *text, size_t size)
     int webp = WebPGetDecoderVersion();
     snprintf(
         text, size,
-        "%s\nmsgpack-c %s, jansson %s, zlib %s, libpng %s, libwebp %d.%d.%d, libjpeg-turbo %s\n"
+        "%s%smsgpack-c %s, jansson %s, zlib %s, libpng %s, libwebp %d.%d.%d, libjpeg-turbo %s\n"
         "processor features in use: %s\n",
-        openblas_get_config(), msgpack_version(), jansson_version_str(), zlibVersion(),
-        png_get_libpng_ver(NULL), webp >> 16, webp >> 8 & 255, webp & 255,
-        TEXT(LIBJPEG_TURBO_VERSION), cpu_features());
+        openblas_get_config ? openblas_get_config() : "", openblas_get_config ? "\n" : "",
+        msgpack_version(), jansson_version_str(), zlibVersion(), png_get_libpng_ver(NULL),
+        webp >> 16, webp >> 8 & 255, webp & 255, TEXT(LIBJPEG_TURBO_VERSION), cpu_features());
 }

@@ -29,12 +29,3 @@ bool crop_place(const double box[4], double scale, int width, int height, crop *
     }
     return true;
 }
-
-bool face_crop(const image *upright, const double box[4], crop_options options, image *out,
-               error *e)
-{
-    crop c;
-    if (!crop_place(box, options.scale, upright->width, upright->height, &c, e)) return false;
-    double rectangle[4] = {c.left, c.top, c.right, c.bottom};
-    return image_resample(upright, rectangle, options.how, options.size, options.size, out, e);
-}

@@ -25,8 +25,4 @@ typedef struct crop {
    not finite or outside the image. */
 bool crop_place(const double box[4], double scale, int width, int height, crop *c, error *e);
 
-/* Crops an upright image and resizes to options.size squared. */
-bool face_crop(const image *upright, const double box[4], crop_options options, image *out,
-               error *e);
-
 #endif

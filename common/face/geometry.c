@@ -101,6 +101,12 @@ rectangle rectangle_grow(rectangle r, int margin, int size)
                        at_most(r.right + margin, size), at_most(r.bottom + margin, size)};
 }
 
+rectangle rectangle_common(rectangle a, rectangle b)
+{
+    return (rectangle){at_least(a.left, b.left), at_least(a.top, b.top), at_most(a.right, b.right),
+                       at_most(a.bottom, b.bottom)};
+}
+
 /* The bounding box of OpenCV's line of thickness 2 is that of its end pixels grown by one; each
    dilation by a cross grows it by one more. */
 static region region_make(point a, point b, double length, int dilation, int size)

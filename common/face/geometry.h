@@ -41,6 +41,9 @@ void face_regions(const double *landmarks, int points, int size, region regions[
 /* A rectangle grown by `margin` on all sides, clipped to size x size. */
 rectangle rectangle_grow(rectangle r, int margin, int size);
 
+/* What two rectangles have in common; empty (right <= left or bottom <= top) if nothing. */
+rectangle rectangle_common(rectangle a, rectangle b);
+
 /* A face box {x0, y0, x1, y1} from landmarks alone: their bounding box for 68; for 5 and 7 a square
    of 2.3 times the eyes' distance d, its centre 0.7 d from the eyes' midpoint towards the nose.
    False when the points leave no box (all on one spot). */

@@ -2,6 +2,7 @@
 #include "face/manipulate.h"
 
 #include "image/filter.h"
+#include "image/kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,79 +53,133 @@ static bool profile_blur(int from, int to, int n, int count, double sigma, doubl
     return done;
 }
 
-/* The blur of a rectangle is a product of two profiles. *any: is a pixel at least 1/2? */
-static bool blurred_threshold(rectangle r, int size, int count, double sigma, uint8_t *out,
-                              bool *any, error *e)
+/* The blur of a rectangle is a product of two profiles. */
+typedef struct profiles {
+    double *across, *down;
+} profiles;
+
+static double largest(const double *values, int n)
 {
-    double *across = memory_allocate((size_t)size, 2 * sizeof *across, e);
-    if (across == NULL) return false;
-    double *down = across + size;
-    bool done = profile_blur(r.left, r.right, size, count, sigma, across, e) &&
-                profile_blur(r.top, r.bottom, size, count, sigma, down, e);
-    *any = false;
-    if (done) memset(out, 0, (size_t)size * (size_t)size);
-    for (int y = 0; done && y < size; y++) {
-        if (down[y] < 0.5) continue; /* a profile is at most 1 */
-        for (int x = 0; x < size; x++) {
-            bool kept = across[x] * down[y] >= 0.5;
-            *any |= kept;
-            out[(size_t)y * (size_t)size + (size_t)x] = kept;
+    double most = 0;
+    for (int i = 0; i < n; i++) most = values[i] > most ? values[i] : most;
+    return most;
+}
+
+/* The positions *first..*end-1 of a profile that are at least 1/2 when multiplied with `most`, and
+   one more at each end that is not the profile's. */
+static void profile_span(const double *profile, double most, int n, int *first, int *end)
+{
+    *first = 0;
+    *end = n;
+    while (profile[*first] * most < 0.5) ++*first;
+    while (profile[*end - 1] * most < 0.5) --*end;
+    *first -= *first > 0;
+    *end += *end < n;
+}
+
+/* The part of the image where the blur can be 1/2 or more, with a pixel less than that about it
+   wherever the image goes on: so its erosion is that of the whole. False: it is so nowhere. */
+static bool profiles_reach(const profiles *p, int size, filter_part *part)
+{
+    double across_most = largest(p->across, size), down_most = largest(p->down, size);
+    if (across_most * down_most < 0.5) return false;
+    profile_span(p->across, down_most, size, &part->left, &part->right);
+    profile_span(p->down, across_most, size, &part->top, &part->bottom);
+    return true;
+}
+
+static bool profiles_make(profiles *p, rectangle r, int size, const mask_constants *k,
+                          filter_part *part, error *e)
+{
+    const double sigmas[] = {k->first_sigma, k->fallback_sigma};
+    for (int i = 0; i < 2; i++) {
+        if (!profile_blur(r.left, r.right, size, k->first_count, sigmas[i], p->across, e) ||
+            !profile_blur(r.top, r.bottom, size, k->first_count, sigmas[i], p->down, e)) {
+            return false;
         }
+        if (profiles_reach(p, size, part)) return true;
     }
-    free(across);
+    return error_set(e, STATUS_DATA, "the region is too small for a mask");
+}
+
+/* What is kept of the part, ones and zeros, eroded unless that leaves nothing. */
+static bool hard_mask(const profiles *p, filter_part part, int ellipse, float *hard, error *e)
+{
+    int width = part.right - part.left, height = part.bottom - part.top;
+    size_t count = (size_t)width * (size_t)height;
+    uint8_t *kept = memory_allocate(count, 2, e);
+    if (kept == NULL) return false;
+    uint8_t *eroded = kept + count;
+    for (size_t i = 0, y = (size_t)part.top; y < (size_t)part.bottom; y++) {
+        for (int x = part.left; x < part.right; x++) kept[i++] = p->across[x] * p->down[y] >= 0.5;
+    }
+    bool done = ellipse_erode(kept, width, height, ellipse, eroded, e);
+    const uint8_t *from = done && memchr(eroded, 1, count) != NULL ? eroded : kept;
+    for (size_t i = 0; i < count; i++) hard[i] = from[i];
+    free(kept);
     return done;
 }
 
-static bool mask_eroded(rectangle r, int size, const mask_constants *k, uint8_t *kept,
-                        uint8_t *eroded, error *e)
+static bool mask_reserve(soft_mask *mask, filter_part where, error *e)
 {
-    size_t count = (size_t)size * (size_t)size;
-    bool any;
-    if (!blurred_threshold(r, size, k->first_count, k->first_sigma, kept, &any, e)) return false;
-    if (!any && !blurred_threshold(r, size, k->first_count, k->fallback_sigma, kept, &any, e)) {
-        return false;
+    size_t count = (size_t)(where.right - where.left) * (size_t)(where.bottom - where.top);
+    if (mask->capacity < count) {
+        soft_mask_free(mask);
+        mask->values = memory_allocate(count, sizeof *mask->values, e);
+        if (mask->values == NULL) return false;
+        mask->capacity = count;
     }
-    if (!ellipse_erode(kept, size, size, k->ellipse, eroded, e)) return false;
-    if (memchr(eroded, 1, count) == NULL) memcpy(eroded, kept, count);
+    mask->where = (rectangle){where.left, where.top, where.right, where.bottom};
     return true;
 }
 
-bool soft_mask(rectangle r, int size, const mask_constants *constants, float *mask, error *e)
+bool soft_mask_make(soft_mask *mask, rectangle r, int size, const mask_constants *k, error *e)
 {
-    size_t count = (size_t)size * (size_t)size;
-    uint8_t *kept = memory_allocate(count, 2, e);
-    bool done = kept != NULL && mask_eroded(r, size, constants, kept, kept + count, e);
-    for (size_t i = 0; done && i < count; i++) mask[i] = kept[count + i];
-    free(kept);
-    if (!done ||
-        !gaussian_blur(mask, size, size, constants->second_count, constants->second_sigma, e)) {
-        return false;
+    filter_part part;
+    float *hard = NULL;
+    double *profile = memory_allocate((size_t)size, 2 * sizeof *profile, e);
+    profiles p = {profile, profile + size};
+    bool done = profile != NULL && profiles_make(&p, r, size, k, &part, e);
+    if (done) {
+        size_t count = (size_t)(part.right - part.left) * (size_t)(part.bottom - part.top);
+        hard = memory_allocate(count, sizeof *hard, e);
+        done = hard != NULL && hard_mask(&p, part, k->ellipse, hard, e) &&
+               mask_reserve(mask, blurred_part(part, k->second_count, size, size), e) &&
+               gaussian_blur(hard, part, size, size, k->second_count, k->second_sigma, mask->values,
+                             e);
     }
-    float most = 0;
-    for (size_t i = 0; i < count; i++) most = mask[i] > most ? mask[i] : most;
-    if (!(most > 0)) return error_set(e, STATUS_DATA, "the region is too small for a mask");
-    for (size_t i = 0; i < count; i++) mask[i] /= most;
-    return true;
+    if (done) {
+        rectangle w = mask->where;
+        size_t count = (size_t)(w.right - w.left) * (size_t)(w.bottom - w.top);
+        image_kernels_get()->floats_normalise(mask->values, count);
+    }
+    free(profile);
+    free(hard);
+    return done;
 }
 
-bool face_flip(const image *face, rectangle patch, flip how, const float *mask, double ratio,
-               image *out, error *e)
+void soft_mask_free(soft_mask *mask)
 {
-    if (!image_allocate(out, face->width, face->height, e)) return false;
+    free(mask->values);
+    *mask = (soft_mask){.values = NULL};
+}
+
+void face_flip(const image *face, rectangle patch, flip how, const soft_mask *mask, double ratio,
+               image *out)
+{
+    const image_kernels *kernels = image_kernels_get();
     size_t width = (size_t)face->width;
     memcpy(out->pixels, face->pixels, 3 * width * (size_t)face->height);
-    for (int y = patch.top; y < patch.bottom; y++) {
-        int from_y = how == FLIP_HORIZONTAL ? y : patch.top + patch.bottom - 1 - y;
-        for (int x = patch.left; x < patch.right; x++) {
-            int from_x = how == FLIP_VERTICAL ? x : patch.left + patch.right - 1 - x;
-            size_t at = (size_t)y * width + (size_t)x;
-            size_t from = (size_t)from_y * width + (size_t)from_x;
-            double m = ratio * mask[at];
-            for (int i = 0; i < 3; i++) {
-                double mixed = m * face->pixels[3 * from + i] + (1 - m) * face->pixels[3 * at + i];
-                out->pixels[3 * at + i] = (uint8_t)(mixed + 0.5);
-            }
-        }
+    rectangle m = mask->where, part = rectangle_common(patch, m);
+    for (int y = part.top; y < part.bottom; y++) {
+        size_t from_y = (size_t)(how == FLIP_HORIZONTAL ? y : patch.top + patch.bottom - 1 - y);
+        size_t from_x =
+            (size_t)(how == FLIP_VERTICAL ? part.left : patch.left + patch.right - 1 - part.left);
+        size_t at = 3 * ((size_t)y * width + (size_t)part.left);
+        const float *values =
+            mask->values + (size_t)(y - m.top) * (size_t)(m.right - m.left) + (part.left - m.left);
+        kernels->pixels_mix(out->pixels + at, face->pixels + 3 * (from_y * width + from_x),
+                            face->pixels + at, values, ratio, part.right - part.left,
+                            how != FLIP_VERTICAL);
     }
-    return true;
 }

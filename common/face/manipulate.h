@@ -22,15 +22,27 @@ typedef struct mask_constants {
 
 mask_constants mask_constants_for(face_region which, int size);
 
-/* The soft mask (size x size, 0..1, largest value 1) of a rectangle: 1 in the rectangle; 1 where
-   its Gaussian blur is at least 1/2, else 0 (blurred by the fallback sigma if that is nowhere);
-   eroded by an ellipse unless that leaves nothing; blurred again; divided by its maximum. Borders:
-   reflected without the edge for blurs, never eroding for the erosion. */
-bool soft_mask(rectangle r, int size, const mask_constants *constants, float *mask, error *e);
+/* A soft mask: its values (row by row) in a rectangle outside which it is 0. Start from zeros;
+   soft_mask_free. */
+typedef struct soft_mask {
+    rectangle where;
+    float *values;
+    size_t capacity; /* values there is room for */
+} soft_mask;
+
+/* Makes the soft mask (0..1, largest value 1) of a rectangle in size x size: 1 in the rectangle; 1
+   where its Gaussian blur is at least 1/2, else 0 (blurred by the fallback sigma if that is
+   nowhere); eroded by an ellipse unless that leaves nothing; blurred again; divided by its maximum.
+   Borders: reflected without the edge for blurs, never eroding for the erosion. Memory that the
+   mask held is used again. */
+bool soft_mask_make(soft_mask *mask, rectangle r, int size, const mask_constants *constants,
+                    error *e);
+void soft_mask_free(soft_mask *mask);
 
 /* out = ratio M flipped + (1 - ratio M) face, rounded half up, where `flipped` is the face with the
-   patch flipped in place. `out` becomes an image of the face's size. */
-bool face_flip(const image *face, rectangle patch, flip how, const float *mask, double ratio,
-               image *out, error *e);
+   patch flipped in place. `face` is an allocated image (IMAGE_PADDING), `out` another of its size.
+ */
+void face_flip(const image *face, rectangle patch, flip how, const soft_mask *mask, double ratio,
+               image *out);
 
 #endif

@@ -6,11 +6,16 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* More memory than this is not kept from one photo to the next. */
+#define KEPT_MOST (32 << 20)
+
 bool photo_open(photo *p, const char *path, image_limits limits, error *e)
 {
-    *p = (photo){0};
-    if (!image_file_read(path, limits, &p->bytes, &p->size, e) ||
-        !image_probe(p->bytes, p->size, limits, &p->info, e)) {
+    size_t pixels = 3 * (size_t)p->decoded.width * (size_t)p->decoded.height;
+    if (p->file.capacity + pixels > KEPT_MOST) photo_close(p);
+    *p = (photo){.file = p->file, .decoded = p->decoded};
+    if (!image_file_read(path, limits, &p->file, e) ||
+        !image_probe(p->file.bytes, p->file.size, limits, &p->info, e)) {
         return false;
     }
     bool turned = p->info.orientation >= 5;
@@ -21,7 +26,7 @@ bool photo_open(photo *p, const char *path, image_limits limits, error *e)
 
 void photo_close(photo *p)
 {
-    free(p->bytes);
+    free(p->file.bytes);
     image_free(&p->decoded);
     *p = (photo){0};
 }
@@ -65,7 +70,8 @@ static bool photo_decode(photo *p, int denominator, image_window needed, error *
     }
     double start = clock_seconds();
     p->denominator = 0;
-    if (!image_decode_window(p->bytes, p->size, &p->info, denominator, &needed, &p->decoded, e)) {
+    if (!image_decode_window(p->file.bytes, p->file.size, &p->info, denominator, &needed,
+                             &p->decoded, e)) {
         return false;
     }
     p->decode_seconds += clock_seconds() - start;

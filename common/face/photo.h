@@ -7,8 +7,7 @@
 #include "image/decode.h"
 
 typedef struct photo {
-    unsigned char *bytes;
-    size_t size;
+    file_bytes file;
     image_info info;       /* as stored */
     int width, height;     /* upright */
     image decoded;         /* the latest decoding; empty before the first */
@@ -19,7 +18,8 @@ typedef struct photo {
 } photo;
 
 /* Reads and probes a file. Start from `photo p = {0}`; photo_close in any case. The error's text
-   has no file name. */
+   has no file name. May be called again for the next photo, whose memory is then that of the last
+   as far as it suffices and is not unusually much. */
 bool photo_open(photo *p, const char *path, image_limits limits, error *e);
 void photo_close(photo *p);
 

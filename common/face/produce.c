@@ -16,32 +16,40 @@ static const char *const own_keys[] = {
     "draw",        "epoch", "mask",   "exif_raw", NULL,
 };
 
-/* A face under work, and the buffers for it. */
-typedef struct work {
+typedef struct producer {
     const produce_options *options;
+    /* buffers, used again and again */
+    photo photo;
+    image cropped, made, resized;
+    soft_mask mask;
+    const char *mask_region; /* the mask of this face's region; NULL: none yet */
+    /* the photo and the face under work */
     const stream_record *in;
     produced *out;
-    photo photo;
     char *path, *id;
     int index;
     face face;
-    image cropped, made, resized;
     crop where;
     double placed[2 * LANDMARKS_MOST];
     region regions[REGION_COUNT];
-    float *mask;
-    const char *mask_region; /* the mask of this face's region; NULL: none yet */
-} work;
+} producer;
 
-static void work_free(work *w)
+producer *producer_make(const produce_options *options, error *e)
 {
+    producer *w = memory_zeroed(1, sizeof *w, e);
+    if (w != NULL) w->options = options;
+    return w;
+}
+
+void producer_free(producer *w)
+{
+    if (w == NULL) return;
     photo_close(&w->photo);
     image_free(&w->cropped);
     image_free(&w->made);
     image_free(&w->resized);
-    free(w->path);
-    free(w->id);
-    free(w->mask);
+    soft_mask_free(&w->mask);
+    free(w);
 }
 
 static char *text_join(const char *a, const char *separator, const char *b, int64_t number)
@@ -57,7 +65,7 @@ static char *text_join(const char *a, const char *separator, const char *b, int6
     return text;
 }
 
-static void trace_add(work *w, const char *id, const variant *v, error *e)
+static void trace_add(producer *w, const char *id, const variant *v, error *e)
 {
     const produce_options *o = w->options;
     trace_face f = {
@@ -88,33 +96,76 @@ static void trace_add(work *w, const char *id, const variant *v, error *e)
     free(line);
 }
 
-static void mask_put(stream_chunk *k, const float *mask, int size, error *e)
+static void mask_put(stream_chunk *k, const soft_mask *mask, int size)
 {
+    rectangle r = mask->where;
     size_t count = (size_t)size * (size_t)size;
-    uint8_t *grey = memory_allocate(count, 1, e);
+    uint8_t *grey = put_binary_room(k, "mask", count);
     if (grey == NULL) return;
-    for (size_t i = 0; i < count; i++) grey[i] = (uint8_t)(mask[i] * 255 + 0.5f);
-    put_binary(k, "mask", grey, count);
-    free(grey);
+    memset(grey, 0, count);
+    const float *value = mask->values;
+    for (int y = r.top; y < r.bottom; y++) {
+        uint8_t *row = grey + (size_t)y * (size_t)size;
+        for (int x = r.left; x < r.right; x++) row[x] = (uint8_t)(*value++ * 255 + 0.5f);
+    }
 }
 
-static void pixels_put(stream_chunk *k, const image *i, bool png, error *e)
+/* Keeps an outlined copy for the sheet, in the column of this variant; the row was begun by the
+ * face. */
+static void cell_keep(producer *w, const variant *v, const image *made, int column, error *e)
 {
-    put_integer(k, "width", i->width);
-    put_integer(k, "height", i->height);
-    put_text(k, "coding", png ? "png" : "raw");
-    if (!png) {
-        put_binary(k, "pixels", i->pixels, 3 * (size_t)i->width * (size_t)i->height);
-        return;
-    }
+    int columns = w->options->sheet_columns;
+    if (column >= columns) return;
+    image *cell = &w->out->cells[(w->out->sheet_rows - 1) * columns + column];
+    if (!image_allocate(cell, made->width, made->height, e)) return;
+    memcpy(cell->pixels, made->pixels, 3 * (size_t)cell->width * (size_t)cell->height);
+    sheet_outline(cell, v, w->regions);
+}
+
+/* Renders straight into the record; the way of faces that are stored as they are made. */
+static void pixels_render(producer *w, const variant *v, int column, error *e)
+{
+    int size = w->options->size;
+    size_t bytes = 3 * (size_t)size * (size_t)size;
+    image made = {size, size, put_binary_room(&w->out->records, "pixels", bytes)};
+    if (made.pixels == NULL) return;
+    variant_render(v, &w->cropped, &w->mask, &made);
+    cell_keep(w, v, &made, column, e);
+}
+
+static void pixels_put(producer *w, const image *i, error *e)
+{
     unsigned char *bytes;
     size_t size;
-    if (!png_encode(i, &bytes, &size, e)) return;
-    put_binary(k, "pixels", bytes, size);
-    free(bytes);
+    stream_chunk *k = &w->out->records;
+    if (!w->options->png) {
+        put_binary(k, "pixels", i->pixels, 3 * (size_t)i->width * (size_t)i->height);
+    } else if (png_encode(i, &bytes, &size, e)) {
+        put_binary(k, "pixels", bytes, size);
+        free(bytes);
+    }
 }
 
-static bool label_given(const work *w)
+static void pixels_make(producer *w, const variant *v, int column, error *e)
+{
+    const produce_options *o = w->options;
+    if (!o->png && o->size == o->crop.size) {
+        pixels_render(w, v, column, e);
+        return;
+    }
+    const image *final = &w->made;
+    if (!image_allocate(&w->made, o->crop.size, o->crop.size, e)) return;
+    variant_render(v, &w->cropped, &w->mask, &w->made);
+    cell_keep(w, v, &w->made, column, e);
+    if (o->size != o->crop.size) {
+        const double whole[4] = {0, 0, w->made.width, w->made.height};
+        if (!image_resample(&w->made, whole, o->crop.how, o->size, o->size, &w->resized, e)) return;
+        final = &w->resized;
+    }
+    pixels_put(w, final, e);
+}
+
+static bool label_given(const producer *w)
 {
     const cli_strings *sets = &w->options->c->sets;
     for (size_t i = 0; i + 1 < sets->count; i += 2) {
@@ -123,7 +174,7 @@ static bool label_given(const work *w)
     return object_get(&w->in->object, "label") != NULL;
 }
 
-static void record_put(work *w, const char *id, const variant *v, const image *i, error *e)
+static void record_put(producer *w, const char *id, const variant *v, int column, error *e)
 {
     const produce_options *o = w->options;
     stream_chunk *k = &w->out->records;
@@ -138,50 +189,37 @@ static void record_put(work *w, const char *id, const variant *v, const image *i
     for (int r = 0; r < count; r++) put_text(k, NULL, region_names[which[r]]);
     put_integer(k, "draw", v->draw);
     if (o->sampled) put_integer(k, "epoch", v->draw / o->per_face);
-    pixels_put(k, i, o->png, e);
-    if (o->masks && v->what != PHOTOGRAPHIC && v->what != WARP) {
-        mask_put(k, w->mask, o->crop.size, e);
+    put_integer(k, "width", o->size);
+    put_integer(k, "height", o->size);
+    put_text(k, "coding", o->png ? "png" : "raw");
+    pixels_make(w, v, column, e);
+    if (e->status != 0) {
+        record_abandon(k);
+        return;
     }
+    if (o->masks && variant_has_mask(v)) mask_put(k, &w->mask, o->crop.size);
     put_rest(k, o->c, &w->in->object, own_keys);
     if (!label_given(w)) put_text(k, "label", "photographic");
     record_end(k);
 }
 
-/* Keeps an outlined copy for the sheet, in the column of this variant; the row was begun by the
- * face. */
-static void cell_keep(work *w, const variant *v, int column, error *e)
-{
-    int columns = w->options->sheet_columns;
-    if (column >= columns) return;
-    image *cell = &w->out->cells[(w->out->sheet_rows - 1) * columns + column];
-    if (!image_allocate(cell, w->made.width, w->made.height, e)) return;
-    memcpy(cell->pixels, w->made.pixels, 3 * (size_t)cell->width * (size_t)cell->height);
-    sheet_outline(cell, v, w->regions);
-}
-
 /* Both flips of a mouth have one mask. */
-static bool mask_prepare(work *w, const variant *v, error *e)
+static bool mask_prepare(producer *w, const variant *v, error *e)
 {
     face_region which[REGION_COUNT];
     if (!variant_has_mask(v) || manipulation_regions(v->what, which) != 1) return true;
     if (w->mask_region == region_names[which[0]]) return true;
     w->mask_region = NULL;
-    if (!soft_mask(v->region.box, w->options->crop.size, &v->mask, w->mask, e)) return false;
+    if (!soft_mask_make(&w->mask, v->region.box, w->options->crop.size, &v->mask, e)) return false;
     w->mask_region = region_names[which[0]];
     return true;
 }
 
-static void variant_make(work *w, manipulation what, int64_t draw, int column, error *e)
+static void variant_make(producer *w, manipulation what, int64_t draw, int column, error *e)
 {
     const produce_options *o = w->options;
     variant v = variant_choose(&o->variant, w->id, what, draw, w->regions, o->crop.size);
-    if (!mask_prepare(w, &v, e) || !variant_render(&v, &w->cropped, w->mask, &w->made, e)) return;
-    const image *final = &w->made;
-    if (o->size != o->crop.size) {
-        double whole[4] = {0, 0, w->made.width, w->made.height};
-        if (!image_resample(&w->made, whole, o->crop.how, o->size, o->size, &w->resized, e)) return;
-        final = &w->resized;
-    }
+    if (!mask_prepare(w, &v, e)) return;
     const char *name = manipulation_name(what, v.affine);
     char *id = o->draws == 1 ? text_join(w->id, "/", name, -1) : NULL;
     if (o->draws > 1) {
@@ -194,13 +232,12 @@ static void variant_make(work *w, manipulation what, int64_t draw, int column, e
         return;
     }
     if (o->trace) trace_add(w, id, &v, e);
-    if (o->sheet_columns > 0) cell_keep(w, &v, column, e);
-    record_put(w, id, &v, final, e);
-    w->out->variants++;
+    record_put(w, id, &v, column, e);
+    if (e->status == 0) w->out->variants++;
     free(id);
 }
 
-static void all_variants(work *w, error *e)
+static void all_variants(producer *w, error *e)
 {
     int column = 0;
     for (int what = 0; what < MANIPULATION_COUNT; what++) {
@@ -218,7 +255,7 @@ static void all_variants(work *w, error *e)
     }
 }
 
-static void sampled_variants(work *w, error *e)
+static void sampled_variants(producer *w, error *e)
 {
     for (int64_t draw = 0; draw < w->options->draws && e->status == 0; draw++) {
         manipulation what = variant_draw(&w->options->variant, w->id, draw, w->regions);
@@ -226,7 +263,7 @@ static void sampled_variants(work *w, error *e)
     }
 }
 
-static bool row_begin(work *w, error *e)
+static bool row_begin(producer *w, error *e)
 {
     int columns = w->options->sheet_columns;
     if (columns == 0) return true;
@@ -240,7 +277,7 @@ static bool row_begin(work *w, error *e)
 }
 
 /* Says no more than that the face failed; its finished variants stay. */
-static void face_produce(work *w)
+static void face_produce(producer *w)
 {
     const produce_options *o = w->options;
     error e = {0};
@@ -272,7 +309,7 @@ static void face_produce(work *w)
 
 /* The record's size, where it has one, must be the file's, in either orientation: boxes are in its
    pixels. */
-static bool size_check(const work *w, error *e)
+static bool size_check(const producer *w, error *e)
 {
     int64_t width, height;
     if (!object_integer(&w->in->object, "width", &width) ||
@@ -286,35 +323,47 @@ static bool size_check(const work *w, error *e)
                      info->width, info->height, (long long)width, (long long)height);
 }
 
-static bool work_start(work *w, error *e)
+static bool work_start(producer *w, error *e)
 {
-    int size = w->options->crop.size;
     w->path = object_text_copy(&w->in->object, "path");
     if (w->path == NULL) w->path = strdup(w->in->id);
-    w->mask = memory_allocate((size_t)size * (size_t)size, sizeof *w->mask, e);
-    if (w->path == NULL) error_set(e, STATUS_SYSTEM, "out of memory");
-    if (e->status != 0) return false;
+    if (w->path == NULL) return error_set(e, STATUS_SYSTEM, "out of memory");
     if (photo_open(&w->photo, w->path, w->options->limits, e) && size_check(w, e)) return true;
     return error_context(e, "%s", w->path);
 }
 
-void photo_produce(const produce_options *options, const stream_record *in, produced *out)
+void photo_produce(producer *w, const stream_record *in, produced *out)
 {
     double start = clock_seconds();
     error e = {0};
     int count = face_count(&in->object);
-    work w = {.options = options, .in = in, .out = out};
+    w->in = in;
+    w->out = out;
+    w->photo.decode_seconds = 0;
     if (count < 0) {
         error_set(&e, STATUS_DATA, "faces is no array of at most %d faces", FACES_MOST);
     } else if (count == 0) {
         out->no_faces = true;
-    } else if (work_start(&w, &e)) {
-        for (w.index = 0; w.index < count; w.index++) face_produce(&w);
+    } else if (work_start(w, &e)) {
+        for (w->index = 0; w->index < count; w->index++) face_produce(w);
     }
-    if (e.status != 0) put_error_record(&out->records, options->c, in->id, e.text, &in->object);
-    out->decode_seconds = w.photo.decode_seconds;
-    work_free(&w);
+    if (e.status != 0) {
+        put_error_record(&out->records, w->options->c, in->id, e.text, &in->object);
+    }
+    out->decode_seconds = w->photo.decode_seconds;
+    free(w->path);
+    free(w->id);
+    w->path = w->id = NULL;
     out->seconds = clock_seconds() - start;
+}
+
+void produced_clear(const produce_options *options, produced *p)
+{
+    stream_chunk records = p->records;
+    stream_chunk_clear(&records);
+    p->records = (stream_chunk){0};
+    produced_free(options, p);
+    p->records = records;
 }
 
 void produced_free(const produce_options *options, produced *p)

@@ -31,8 +31,16 @@ typedef struct produced {
     double decode_seconds, seconds;
 } produced;
 
-/* Faces and photos that cannot be processed become error records. */
-void photo_produce(const produce_options *options, const stream_record *in, produced *out);
+/* What one thread needs for its work; used for one photo after the other. */
+typedef struct producer producer;
+producer *producer_make(const produce_options *options, error *e);
+void producer_free(producer *w);
+
+/* Fills `out`, which is all zeros or was cleared. Faces and photos that cannot be processed become
+   error records. */
+void photo_produce(producer *w, const stream_record *in, produced *out);
+/* Forgets everything; produced_clear keeps the memory of the records. */
+void produced_clear(const produce_options *options, produced *p);
 void produced_free(const produce_options *options, produced *p);
 
 #endif

@@ -96,12 +96,15 @@ bool variant_has_mask(const variant *v)
     return is_flip(v->what);
 }
 
-bool variant_render(const variant *v, const image *face, const float *mask, image *out, error *e)
+void variant_render(const variant *v, const image *face, const soft_mask *mask, image *out)
 {
-    if (is_flip(v->what)) return face_flip(face, v->patch, v->how, mask, v->ratio, out, e);
-    if (v->what == WARP && v->affine) return face_warp_affine(face, &v->map, out, e);
-    if (v->what == WARP) return face_warp_grid(face, &v->grid, out, e);
-    if (!image_allocate(out, face->width, face->height, e)) return false;
-    memcpy(out->pixels, face->pixels, 3 * (size_t)face->width * (size_t)face->height);
-    return true;
+    if (is_flip(v->what)) {
+        face_flip(face, v->patch, v->how, mask, v->ratio, out);
+    } else if (v->what == WARP && v->affine) {
+        face_warp_affine(face, &v->map, out);
+    } else if (v->what == WARP) {
+        face_warp_grid(face, &v->grid, out);
+    } else {
+        memcpy(out->pixels, face->pixels, 3 * (size_t)face->width * (size_t)face->height);
+    }
 }

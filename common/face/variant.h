@@ -61,7 +61,8 @@ variant variant_choose(const variant_options *options, const char *face_id, mani
 /* Is it the flip of a region, under a mask? */
 bool variant_has_mask(const variant *v);
 
-/* The variant of a square face; for flips under `mask`, the soft mask of v->region.box. */
-bool variant_render(const variant *v, const image *face, const float *mask, image *out, error *e);
+/* The variant of a square face, an allocated image; for flips under `mask`, the soft mask of
+   v->region.box. `out` is another image of its size. */
+void variant_render(const variant *v, const image *face, const soft_mask *mask, image *out);
 
 #endif

@@ -1,6 +1,8 @@
 /* Warps. */
 #include "face/warp.h"
 
+#include "image/kernels.h"
+
 #include <math.h>
 
 #define SPREAD_LEAST 0.04
@@ -91,38 +93,17 @@ warp_affine warp_affine_draw(random_state *r, int width, int height)
     return a;
 }
 
-/* The input at (m0 x + m1 y + m2, m3 x + m4 y + m5). */
-static inline void pixel_sample(const image *face, const double m[6], int x, int y, uint8_t *to)
+static void segment_warp(const image_kernels *kernels, const image *face, const double map[6],
+                         int y, int from, int to, image *out)
 {
-    int width = face->width, height = face->height;
-    double from_x = m[0] * x + m[1] * y + m[2], from_y = m[3] * x + m[4] * y + m[5];
-    if (!(from_x >= -EDGE && from_y >= -EDGE && from_x <= width - 1 + EDGE &&
-          from_y <= height - 1 + EDGE)) {
-        to[0] = to[1] = to[2] = 0;
-        return;
-    }
-    from_x = clipped(from_x, width - 1);
-    from_y = clipped(from_y, height - 1);
-    int left = (int)from_x, top = (int)from_y;
-    float u = (float)(from_x - left), v = (float)(from_y - top);
-    size_t right = left + 1 < width ? 3 : 0, below = top + 1 < height ? 3 * (size_t)width : 0;
-    const uint8_t *p = face->pixels + 3 * ((size_t)top * (size_t)width + (size_t)left);
-    for (int i = 0; i < 3; i++, p++) {
-        float upper = (float)p[0] + u * (float)(p[right] - p[0]);
-        float lower = (float)p[below] + u * (float)(p[below + right] - p[below]);
-        to[i] = (uint8_t)(upper + v * (lower - upper) + 0.5f);
-    }
-}
-
-static void segment_warp(const image *face, const double map[6], int y, int from, int to,
-                         image *out)
-{
-    uint8_t *pixel = out->pixels + 3 * ((size_t)y * (size_t)out->width + (size_t)from);
-    for (int x = from; x < to; x++, pixel += 3) pixel_sample(face, map, x, y, pixel);
+    affine_row row = {face->pixels, face->width, face->height, map, EDGE, y, from, to};
+    size_t at = (size_t)y * (size_t)out->width + (size_t)from;
+    if (from < to) kernels->row_sample(out->pixels + 3 * at, &row);
 }
 
 /* The pixels of one cell; each row crosses its diagonal once. */
-static void cell_warp(const image *face, const warp_grid *g, int row, int column, image *out)
+static void cell_warp(const image_kernels *kernels, const image *face, const warp_grid *g, int row,
+                      int column, image *out)
 {
     double maps[2][6];
     cell_maps(g, row, column, maps);
@@ -135,27 +116,25 @@ static void cell_warp(const image *face, const warp_grid *g, int row, int column
         double v = (y - corner[1]) / height;
         int middle = (int)ceil(corner[0] + (falling ? v : 1 - v) * width);
         middle = middle < left ? left : middle > right ? right : middle;
-        segment_warp(face, maps[falling], y, left, middle, out);
-        segment_warp(face, maps[!falling], y, middle, right, out);
+        segment_warp(kernels, face, maps[falling], y, left, middle, out);
+        segment_warp(kernels, face, maps[!falling], y, middle, right, out);
     }
 }
 
-bool face_warp_grid(const image *face, const warp_grid *g, image *out, error *e)
+void face_warp_grid(const image *face, const warp_grid *g, image *out)
 {
-    if (!image_allocate(out, face->width, face->height, e)) return false;
+    const image_kernels *kernels = image_kernels_get();
     for (int row = 0; row < g->rows - 1; row++) {
-        for (int column = 0; column < g->columns - 1; column++)
-            cell_warp(face, g, row, column, out);
+        for (int column = 0; column < g->columns - 1; column++) {
+            cell_warp(kernels, face, g, row, column, out);
+        }
     }
-    return true;
 }
 
-bool face_warp_affine(const image *face, const warp_affine *a, image *out, error *e)
+void face_warp_affine(const image *face, const warp_affine *a, image *out)
 {
-    if (!image_allocate(out, face->width, face->height, e)) return false;
-    uint8_t *to = out->pixels;
+    const image_kernels *kernels = image_kernels_get();
     for (int y = 0; y < face->height; y++) {
-        for (int x = 0; x < face->width; x++, to += 3) pixel_sample(face, a->matrix, x, y, to);
+        segment_warp(kernels, face, a->matrix, y, 0, face->width, out);
     }
-    return true;
 }

@@ -37,8 +37,9 @@ typedef struct warp_affine {
 warp_affine warp_affine_draw(random_state *r, int width, int height);
 
 /* Pixels at integer positions are interpolated bilinearly and rounded half up; what lies outside
-   0..width-1, 0..height-1 is 0. */
-bool face_warp_grid(const image *face, const warp_grid *g, image *out, error *e);
-bool face_warp_affine(const image *face, const warp_affine *a, image *out, error *e);
+   0..width-1, 0..height-1 is 0. `face` is an allocated image (IMAGE_PADDING) of at least 2 x 2
+   pixels, `out` another of its size. */
+void face_warp_grid(const image *face, const warp_grid *g, image *out);
+void face_warp_affine(const image *face, const warp_affine *a, image *out);
 
 #endif

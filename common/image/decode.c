@@ -26,14 +26,25 @@ static bool bytes_read(int file, unsigned char *bytes, size_t size, error *e)
     return true;
 }
 
-bool image_file_read(const char *path, image_limits limits, unsigned char **bytes, size_t *size,
-                     error *e)
+static bool room_make(file_bytes *file, size_t size, error *e)
 {
-    *bytes = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) return error_set(e, STATUS_NO_INPUT, "cannot be opened: ");
+    if (file->capacity < size) {
+        free(file->bytes);
+        *file = (file_bytes){.bytes = memory_allocate(size, 1, e)};
+        if (file->bytes == NULL) return false;
+        file->capacity = size;
+    }
+    file->size = size;
+    return true;
+}
+
+bool image_file_read(const char *path, image_limits limits, file_bytes *file, error *e)
+{
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0) return error_set(e, STATUS_NO_INPUT, "cannot be opened: ");
     struct stat s;
-    if (fstat(file, &s) != 0) {
+    bool done = false;
+    if (fstat(opened, &s) != 0) {
         error_set(e, STATUS_IO, "cannot be read: ");
     } else if (!S_ISREG(s.st_mode)) {
         error_set(e, STATUS_DATA, "is no regular file");
@@ -42,15 +53,11 @@ bool image_file_read(const char *path, image_limits limits, unsigned char **byte
     } else if (s.st_size > limits.bytes) {
         error_set(e, STATUS_DATA, "has %jd bytes, more than the limit of %" PRId64,
                   (intmax_t)s.st_size, limits.bytes);
-    } else if ((*bytes = memory_allocate((size_t)s.st_size, 1, e)) != NULL) {
-        *size = (size_t)s.st_size;
-        if (!bytes_read(file, *bytes, *size, e)) {
-            free(*bytes);
-            *bytes = NULL;
-        }
+    } else if (room_make(file, (size_t)s.st_size, e)) {
+        done = bytes_read(opened, file->bytes, file->size, e);
     }
-    close(file);
-    return *bytes != NULL;
+    close(opened);
+    return done;
 }
 
 static bool head_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)

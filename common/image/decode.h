@@ -22,10 +22,16 @@ typedef struct image_limits {
 
 #define IMAGE_LIMITS ((image_limits){.pixels = 100000000, .bytes = 256 << 20})
 
-/* Reads a whole file (caller frees *bytes). STATUS_NO_INPUT when it cannot be opened, STATUS_DATA
-   when it is empty, no regular file or too long. The text has no file name. */
-bool image_file_read(const char *path, image_limits limits, unsigned char **bytes, size_t *size,
-                     error *e);
+/* The bytes of a file. Start from zeros; the owner frees `bytes`. */
+typedef struct file_bytes {
+    unsigned char *bytes;
+    size_t size, capacity;
+} file_bytes;
+
+/* Reads a whole file into memory, that of the file before if it suffices. STATUS_NO_INPUT when it
+   cannot be opened, STATUS_DATA when it is empty, no regular file or too long. The text has no file
+   name. */
+bool image_file_read(const char *path, image_limits limits, file_bytes *file, error *e);
 
 /* Finds format, size and orientation and checks them against the limits: too many pixels, and more
    than 16 million pixels from a file of less than a thousandth as many bytes, are refused.
@@ -44,8 +50,10 @@ typedef struct image_window {
    8: a JPEG is reduced so much in the DCT domain, to ceil(width / denominator) x ceil(height /
    denominator); other formats are not reduced (denominator 1). `window` is what is needed of the
    decoded image, and becomes what `out` holds: at least that, the same pixels as when all is
-   decoded. All of the file is read and checked all the same. STATUS_DATA for anything wrong: data
-   that ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9, animations.
+   decoded. The rest of the file is checked too, of a JPEG with a single scan only that what follows
+   the window's rows is data and restarts up to the end of the image. STATUS_DATA for anything
+   wrong: data that ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9,
+   animations.
  */
 bool image_decode_window(const unsigned char *bytes, size_t size, const image_info *info,
                          int denominator, image_window *window, image *out, error *e);

@@ -1,6 +1,8 @@
 /* Filters on masks. */
 #include "image/filter.h"
 
+#include "image/kernels.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,81 +27,85 @@ int border_reflect(int i, int n)
     return i < n ? i : period - i;
 }
 
-static void row_scale_add(float *restrict sum, const float *restrict row, float weight, int width)
-{
-    for (int x = 0; x < width; x++) sum[x] += weight * row[x];
-}
-
-/* Blurs one row in place; `padded` has room for width + count - 1. */
-static void row_blur(float *row, int width, const float *kernel, int count, float *padded)
+filter_part blurred_part(filter_part part, int count, int width, int height)
 {
     int radius = count / 2;
-    for (int x = -radius; x < width + radius; x++) {
-        padded[x + radius] = row[border_reflect(x, width)];
-    }
-    memset(row, 0, (size_t)width * sizeof *row);
-    for (int i = 0; i < count; i++) row_scale_add(row, padded + i, kernel[i], width);
+    return (filter_part){part.left > radius ? part.left - radius : 0,
+                         part.top > radius ? part.top - radius : 0,
+                         part.right < width - radius ? part.right + radius : width,
+                         part.bottom < height - radius ? part.bottom + radius : height};
 }
 
-static bool row_is_zero(const float *row, int width)
-{
-    for (int x = 0; x < width; x++) {
-        if (row[x] != 0) return false;
-    }
-    return true;
-}
+/* A part and what its blur reaches, the weights, and room for as many rows. */
+typedef struct blur {
+    filter_part in, out;
+    int width, height, count; /* of the image; of the weights */
+    const image_kernels *kernels;
+    float *weight;
+    const float **rows;
+} blur;
 
-typedef struct blur_room {
-    double *wide;
-    float *kernel, *padded, *rows;
-    bool *zero;
-} blur_room;
-
-static void blur_rows(float *pixels, int width, int height, const blur_room *room, int count)
+/* Blurs the rows of the part along themselves; `padded` has room for a row and the weights. */
+static void rows_blur(const blur *b, const float *pixels, float *padded, float *blurred)
 {
-    for (int y = 0; y < height; y++) {
-        float *row = pixels + (size_t)y * (size_t)width;
-        room->zero[y] = row_is_zero(row, width);
-        if (!room->zero[y]) row_blur(row, width, room->kernel, count, room->padded);
-    }
-}
-
-static void blur_columns(float *pixels, int width, int height, const blur_room *room, int count)
-{
-    size_t size = (size_t)width * (size_t)height;
-    memset(room->rows, 0, size * sizeof *room->rows);
-    for (int y = 0; y < height; y++) {
-        float *row = room->rows + (size_t)y * (size_t)width;
-        for (int i = 0; i < count; i++) {
-            int from = border_reflect(y + i - count / 2, height);
-            if (room->zero[from]) continue;
-            row_scale_add(row, pixels + (size_t)from * (size_t)width, room->kernel[i], width);
+    size_t across = (size_t)(b->out.right - b->out.left);
+    int first = b->out.left - b->count / 2, beyond = b->out.right + b->count / 2;
+    for (int i = 0; i < b->count; i++) b->rows[i] = padded + i;
+    for (int y = b->in.top; y < b->in.bottom; y++, blurred += across) {
+        for (int x = first; x < beyond; x++) {
+            int from = border_reflect(x, b->width);
+            bool known = from >= b->in.left && from < b->in.right;
+            padded[x - first] = known ? pixels[from - b->in.left] : 0;
         }
+        b->kernels->floats_weigh(blurred, b->rows, b->weight, b->count, across);
+        pixels += b->in.right - b->in.left;
     }
-    memcpy(pixels, room->rows, size * sizeof *pixels);
 }
 
-bool gaussian_blur(float *pixels, int width, int height, int count, double sigma, error *e)
+/* `weight` has room for the weights. */
+static void columns_blur(const blur *b, const float *blurred, float *weight, float *out)
 {
-    blur_room room = {
-        .wide = memory_allocate((size_t)count, sizeof(double), e),
-        .kernel = memory_allocate((size_t)count, sizeof(float), e),
-        .padded = memory_allocate((size_t)width + (size_t)count, sizeof(float), e),
-        .rows = memory_allocate((size_t)width * (size_t)height, sizeof(float), e),
-        .zero = memory_allocate((size_t)height, sizeof(bool), e),
-    };
-    bool done = room.wide && room.kernel && room.padded && room.rows && room.zero;
-    if (done) {
-        gaussian_kernel(count, sigma, room.wide);
-        for (int i = 0; i < count; i++) room.kernel[i] = (float)room.wide[i];
-        blur_rows(pixels, width, height, &room, count);
-        blur_columns(pixels, width, height, &room, count);
+    size_t across = (size_t)(b->out.right - b->out.left);
+    for (int y = b->out.top; y < b->out.bottom; y++, out += across) {
+        int count = 0;
+        for (int i = 0; i < b->count; i++) {
+            int from = border_reflect(y + i - b->count / 2, b->height);
+            if (from < b->in.top || from >= b->in.bottom) continue;
+            b->rows[count] = blurred + (size_t)(from - b->in.top) * across;
+            weight[count++] = b->weight[i];
+        }
+        b->kernels->floats_weigh(out, b->rows, weight, count, across);
     }
-    free(room.wide);
-    free(room.kernel);
-    free(room.padded);
-    free(room.rows);
-    free(room.zero);
+}
+
+bool gaussian_blur(const float *pixels, filter_part part, int width, int height, int count,
+                   double sigma, float *out, error *e)
+{
+    size_t weights = (size_t)count;
+    blur b = {part,
+              blurred_part(part, count, width, height),
+              width,
+              height,
+              count,
+              .kernels = image_kernels_get(),
+              .weight = memory_allocate(weights, sizeof(float), e),
+              .rows = memory_allocate(weights, sizeof(float *), e)};
+    size_t across = (size_t)(b.out.right - b.out.left);
+    double *wide = memory_allocate(weights, sizeof *wide, e);
+    float *padded = memory_allocate(across + weights, sizeof *padded, e);
+    float *rows = memory_allocate(across * (size_t)(part.bottom - part.top), sizeof *rows, e);
+    bool done = b.weight && b.rows && wide && padded && rows;
+    if (done) {
+        gaussian_kernel(count, sigma, wide);
+        for (int i = 0; i < count; i++) b.weight[i] = (float)wide[i];
+        rows_blur(&b, pixels, padded, rows);
+        columns_blur(&b, rows, padded, out);
+    }
+    free(wide);
+    free(b.weight);
+    free(b.rows);
+    free(padded);
+    free(rows);
     return done;
 }
 

@@ -14,9 +14,18 @@ void gaussian_kernel(int count, double sigma, double *kernel);
    BORDER_REFLECT_101). */
 int border_reflect(int i, int n);
 
-/* Blurs an image of one channel, width x height row-major, in place with count x count weights.
-   Rows and columns of zeros cost little. */
-bool gaussian_blur(float *pixels, int width, int height, int count, double sigma, error *e);
+/* Pixels left..right-1, top..bottom-1 of an image of one channel that is 0 outside. */
+typedef struct filter_part {
+    int left, top, right, bottom;
+} filter_part;
+
+/* The part that a blur by `count` weights makes of one, within width x height. */
+filter_part blurred_part(filter_part part, int count, int width, int height);
+
+/* Blurs a part of an image of width x height (row-major, only the part) with count x count weights;
+   `out` has room for blurred_part of it. */
+bool gaussian_blur(const float *pixels, filter_part part, int width, int height, int count,
+                   double sigma, float *out, error *e);
 
 /* Erodes a mask of zeros and ones by the ellipse that OpenCV's getStructuringElement(MORPH_ELLIPSE,
    (count, count)) makes, count odd. The outside of the image erodes nothing. `out` may not be

@@ -6,12 +6,16 @@
 
 bool image_allocate(image *i, int width, int height, error *e)
 {
-    image_free(i);
     if (width < 1 || height < 1) {
+        image_free(i);
         return error_set(e, STATUS_DATA, "an image cannot be %d x %d pixels", width, height);
     }
-    i->pixels = memory_allocate((size_t)width * (size_t)height, 3, e);
-    if (i->pixels == NULL) return false;
+    size_t count = (size_t)width * (size_t)height;
+    if (count > (size_t)i->width * (size_t)i->height) {
+        image_free(i);
+        i->pixels = memory_allocate(3 * count + IMAGE_PADDING, 1, e);
+        if (i->pixels == NULL) return false;
+    }
     i->width = width;
     i->height = height;
     return true;

@@ -13,7 +13,11 @@ typedef struct image {
     uint8_t *pixels;
 } image;
 
-/* Makes *i an image of this size (freeing what it held) with undefined pixels. */
+/* Bytes after an allocated image's last pixel that may be read (kernels load pixels by fours). */
+enum { IMAGE_PADDING = 4 };
+
+/* Makes *i an image of this size with undefined pixels, in the memory of the image it was if that
+   had as many. */
 bool image_allocate(image *i, int width, int height, error *e);
 void image_free(image *i);
 

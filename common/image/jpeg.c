@@ -155,6 +155,39 @@ static void window_start(jpeg_reader *r, image_window *w)
     }
 }
 
+/* Are the rest of the file's only scan data and restarts, up to the end of the image? False: there
+   is something else, or the end is missing. */
+static bool scan_ends(const jpeg_reader *r)
+{
+    const struct jpeg_source_mgr *source = r->info.src;
+    const unsigned char *at = source->next_input_byte, *end = at + source->bytes_in_buffer;
+    if (r->info.unread_marker != 0 &&
+        (r->info.unread_marker < JPEG_RST0 || r->info.unread_marker > JPEG_RST0 + 7)) {
+        return false;
+    }
+    while (at < end && (at = memchr(at, 0xff, (size_t)(end - at))) != NULL) {
+        while (at < end && *at == 0xff) at++;
+        if (at == end) return false;
+        if (*at == JPEG_EOI) return true;
+        bool of_scan = *at == 0 || (*at >= JPEG_RST0 && *at <= JPEG_RST0 + 7);
+        if (!of_scan) return false;
+        at++;
+    }
+    return false;
+}
+
+/* Rows below the window: not decoded where the scan's end can be found without; else the last is
+   read, which is there only if all before it is. */
+static void rest_check(jpeg_reader *r, uint8_t *spare)
+{
+    bool one_scan = !r->info.progressive_mode && !jpeg_has_multiple_scans(&r->info);
+    JDIMENSION rest = r->info.output_height - r->info.output_scanline;
+    if (rest > 0 && one_scan && scan_ends(r)) return;
+    if (rest > 1) jpeg_skip_scanlines(&r->info, rest - 1);
+    if (rest > 0) jpeg_read_scanlines(&r->info, &spare, 1);
+    jpeg_finish_decompress(&r->info);
+}
+
 static bool jpeg_run(jpeg_reader *r, const unsigned char *bytes, size_t size, int denominator,
                      image_window *window, image *out, uint8_t **spare)
 {
@@ -177,11 +210,7 @@ static bool jpeg_run(jpeg_reader *r, const unsigned char *bytes, size_t size, in
     if (*spare == NULL) return false;
     jpeg_skip_scanlines(&r->info, (JDIMENSION)window->top);
     rows_read(r, out, four, *spare);
-    /* The last row is there only if all before it is. */
-    JDIMENSION rest = r->info.output_height - r->info.output_scanline;
-    if (rest > 1) jpeg_skip_scanlines(&r->info, rest - 1);
-    if (rest > 0) jpeg_read_scanlines(&r->info, spare, 1);
-    jpeg_finish_decompress(&r->info);
+    rest_check(r, *spare);
     return true;
 }
 

@@ -1,34 +1,42 @@
 /* Separable resampling: rows first, then columns, in float32. */
 #include "image/resample.h"
 
+#include "image/kernels.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const resampling_names[] = {"antialias", "bilinear", NULL};
 
-/* For every output position its first source pixel and `most` weights (those not used are 0). */
+/* For every output position its first source pixel and as many weights as any of them needs; those
+   not needed are 0. */
 typedef struct taps {
-    int most;
-    int *first, *count;
-    float *weight; /* (n, most) */
+    int count;
+    int *first;
+    float *weight; /* (n, count) */
 } taps;
 
 static void taps_free(taps *t)
 {
     free(t->first);
-    free(t->count);
     free(t->weight);
 }
 
-static void taps_set(taps *t, int i, double centre, double support, int low, int high)
+/* The source pixels first..*last-1 that count for the position `centre`, among low..high-1. */
+static int taps_span(double centre, double support, int low, int high, int *last)
 {
-    int first = (int)floor(centre - support + 0.5), last = (int)floor(centre + support + 0.5);
+    int first = (int)floor(centre - support + 0.5);
+    *last = (int)floor(centre + support + 0.5);
     if (first < low) first = low;
-    if (last > high) last = high;
+    if (*last > high) *last = high;
     if (first > high - 1) first = high - 1;
-    if (last <= first) last = first + 1;
-    float *weight = t->weight + (size_t)i * (size_t)t->most;
+    if (*last <= first) *last = first + 1;
+    return first;
+}
+
+static void weights_set(float *weight, double centre, double support, int first, int last)
+{
     double sum = 0;
     for (int j = first; j < last; j++) {
         double w = 1 - fabs(j + 0.5 - centre) / support;
@@ -39,8 +47,6 @@ static void taps_set(taps *t, int i, double centre, double support, int low, int
         /* A rectangle thinner than a pixel can leave a single pixel just out of reach. */
         weight[j - first] = sum > 0 ? (float)((w > 0 ? w : 0) / sum) : 1.0f / (float)(last - first);
     }
-    t->first[i] = first;
-    t->count[i] = last - first;
 }
 
 /* The span a..b to n positions, reading pixels floor(a)..ceil(b)-1. Without antialias the support
@@ -49,58 +55,53 @@ static void taps_set(taps *t, int i, double centre, double support, int low, int
 static bool taps_make(taps *t, double a, double b, int n, resampling how, error *e)
 {
     double step = (b - a) / n, support = how == RESAMPLE_ANTIALIAS && step > 1 ? step : 1;
-    *t = (taps){.most = (int)ceil(2 * support) + 2};
+    int low = (int)floor(a), high = (int)ceil(b), last;
     t->first = memory_allocate((size_t)n, sizeof *t->first, e);
-    t->count = memory_allocate((size_t)n, sizeof *t->count, e);
-    t->weight = memory_zeroed((size_t)n * (size_t)t->most, sizeof *t->weight, e);
-    if (t->first == NULL || t->count == NULL || t->weight == NULL) return false;
-    int low = (int)floor(a), high = (int)ceil(b);
-    for (int i = 0; i < n; i++) taps_set(t, i, a + (i + 0.5) * step, support, low, high);
+    if (t->first == NULL) return false;
+    t->count = 0;
+    for (int i = 0; i < n; i++) {
+        t->first[i] = taps_span(a + (i + 0.5) * step, support, low, high, &last);
+        if (last - t->first[i] > t->count) t->count = last - t->first[i];
+    }
+    t->weight = memory_zeroed((size_t)n * (size_t)t->count, sizeof *t->weight, e);
+    if (t->weight == NULL) return false;
+    for (int i = 0; i < n; i++) {
+        double centre = a + (i + 0.5) * step;
+        int first = taps_span(centre, support, low, high, &last);
+        weights_set(t->weight + (size_t)i * (size_t)t->count, centre, support, first, last);
+    }
     return true;
 }
 
-static void row_add(float *restrict sum, const uint8_t *restrict row, float weight, size_t count)
+/* The rows that weigh in for one output row, the last again and again where there are no more. */
+static void rows_point(const image *from, int left, int first, int count, const uint8_t **rows)
 {
-    for (size_t i = 0; i < count; i++) sum[i] += weight * (float)row[i];
-}
-
-/* One output row from a row of sums whose first pixel is source column `left`. */
-static void columns_gather(const float *row, const taps *across, int left, int width, uint8_t *out)
-{
-    for (int x = 0; x < width; x++, out += 3) {
-        const float *weight = across->weight + (size_t)x * (size_t)across->most;
-        const float *from = row + (size_t)(across->first[x] - left) * 3;
-        float red = 0.5f, green = 0.5f, blue = 0.5f;
-        for (int j = 0; j < across->count[x]; j++, from += 3) {
-            red += weight[j] * from[0];
-            green += weight[j] * from[1];
-            blue += weight[j] * from[2];
-        }
-        out[0] = red < 255 ? (uint8_t)red : 255;
-        out[1] = green < 255 ? (uint8_t)green : 255;
-        out[2] = blue < 255 ? (uint8_t)blue : 255;
+    for (int j = 0; j < count; j++) {
+        int y = first + j < from->height ? first + j : from->height - 1;
+        rows[j] = from->pixels + 3 * ((size_t)y * (size_t)from->width + (size_t)left);
     }
 }
 
 static bool resample_run(const image *from, const double rectangle[4], const taps *across,
                          const taps *down, image *out, error *e)
 {
+    const image_kernels *kernels = image_kernels_get();
     int left = (int)floor(rectangle[0]), right = (int)ceil(rectangle[2]);
-    size_t count = (size_t)(right - left) * 3;
-    float *sum = memory_allocate(count, sizeof *sum, e);
-    if (sum == NULL) return false;
-    for (int y = 0; y < out->height; y++) {
-        const float *weight = down->weight + (size_t)y * (size_t)down->most;
-        memset(sum, 0, count * sizeof *sum);
-        for (int j = 0; j < down->count[y]; j++) {
-            size_t row = (size_t)(down->first[y] + j) * (size_t)from->width + (size_t)left;
-            row_add(sum, from->pixels + 3 * row, weight[j], count);
-        }
-        columns_gather(sum, across, left, out->width,
-                       out->pixels + 3 * (size_t)y * (size_t)out->width);
+    size_t count = (size_t)(right - left) * 3, beyond = 3 * (size_t)across->count + 1;
+    /* Triples beyond the rectangle have a weight of 0. */
+    float *sum = memory_zeroed(count + beyond, sizeof *sum, e);
+    const uint8_t **rows = memory_allocate((size_t)down->count, sizeof *rows, e);
+    bool done = sum != NULL && rows != NULL;
+    for (int y = 0; done && y < out->height; y++) {
+        rows_point(from, left, down->first[y], down->count, rows);
+        kernels->bytes_weigh(sum, rows, down->weight + (size_t)y * (size_t)down->count, down->count,
+                             count);
+        kernels->triples_weigh(out->pixels + 3 * (size_t)y * (size_t)out->width, sum, across->first,
+                               across->weight, across->count, out->width);
     }
     free(sum);
-    return true;
+    free(rows);
+    return done;
 }
 
 bool image_resample(const image *from, const double rectangle[4], resampling how, int width,
@@ -115,8 +116,12 @@ bool image_resample(const image *from, const double rectangle[4], resampling how
     taps across = {0}, down = {0};
     bool done = image_allocate(out, width, height, e) &&
                 taps_make(&across, r[0], r[2], width, how, e) &&
-                taps_make(&down, r[1], r[3], height, how, e) &&
-                resample_run(from, rectangle, &across, &down, out, e);
+                taps_make(&down, r[1], r[3], height, how, e);
+    if (done) {
+        /* The sums of a row begin at the rectangle's left. */
+        for (int i = 0; i < width; i++) across.first[i] -= (int)floor(r[0]);
+        done = resample_run(from, rectangle, &across, &down, out, e);
+    }
     taps_free(&across);
     taps_free(&down);
     if (!done) image_free(out);

@@ -121,6 +121,20 @@ static void append(stream_chunk *k, const void *bytes, size_t size)
     if (!k->failed && msgpack_sbuffer_write(&k->bytes, bytes, size) != 0) k->failed = true;
 }
 
+/* Makes room for `size` more bytes; large buffers grow by half, for the copying. */
+static bool room_grow(msgpack_sbuffer *b, size_t size)
+{
+    if (b->alloc - b->size >= size) return true;
+    size_t most = SIZE_MAX / 2, alloc = b->alloc + b->alloc / 2;
+    if (size > most || b->size > most) return false;
+    if (alloc < b->size + size) alloc = b->size + size;
+    char *data = realloc(b->data, alloc);
+    if (data == NULL) return false;
+    b->data = data;
+    b->alloc = alloc;
+    return true;
+}
+
 static msgpack_packer packer_of(stream_chunk *k)
 {
     msgpack_packer p;
@@ -175,6 +189,13 @@ void record_end(stream_chunk *k)
     k->records++;
 }
 
+void record_abandon(stream_chunk *k)
+{
+    if (k->depth == 0) return;
+    k->bytes.size = k->start[0];
+    k->depth = 0;
+}
+
 void put_text(stream_chunk *k, const char *key, const char *text)
 {
     put_text_n(k, key, text, strlen(text));
@@ -206,16 +227,24 @@ void put_boolean(stream_chunk *k, const char *key, bool value)
     append(k, value ? "\xc3" : "\xc2", 1);
 }
 
-void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size)
+void *put_binary_room(stream_chunk *k, const char *key, size_t size)
 {
     put_key(k, key);
-    if (size > UINT32_MAX) {
-        k->failed = true;
-        return;
-    }
+    if (size > UINT32_MAX) k->failed = true;
     msgpack_packer p = packer_of(k);
-    if (msgpack_pack_bin(&p, size) != 0) k->failed = true;
-    append(k, bytes, size);
+    if (k->failed || msgpack_pack_bin(&p, size) != 0 || !room_grow(&k->bytes, size)) {
+        k->failed = true;
+        return NULL;
+    }
+    void *room = k->bytes.data + k->bytes.size;
+    k->bytes.size += size;
+    return room;
+}
+
+void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size)
+{
+    void *room = put_binary_room(k, key, size);
+    if (room != NULL && size > 0) memcpy(room, bytes, size);
 }
 
 void put_object(stream_chunk *k, const char *key, const msgpack_object *value)

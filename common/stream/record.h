@@ -58,12 +58,15 @@ void stream_chunk_free(stream_chunk *k);
 /* record_begin ... put_* ... record_end builds {"type": type, ...}. */
 void record_begin(stream_chunk *k, const char *type);
 void record_end(stream_chunk *k);
+void record_abandon(stream_chunk *k); /* instead of record_end: as if it had not begun */
 void put_text(stream_chunk *k, const char *key, const char *text);
 void put_text_n(stream_chunk *k, const char *key, const char *text, size_t length);
 void put_integer(stream_chunk *k, const char *key, int64_t value);
 void put_number(stream_chunk *k, const char *key, double value);
 void put_boolean(stream_chunk *k, const char *key, bool value);
 void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size);
+/* A binary of `size` bytes that the caller fills before the next put; NULL: no memory. */
+void *put_binary_room(stream_chunk *k, const char *key, size_t size);
 void put_object(stream_chunk *k, const char *key, const msgpack_object *value);
 /* A nested map: put_map_begin(k, "exif"); put_...; put_map_end(k). Key NULL: an element of an
  * array. */

@@ -95,75 +95,137 @@ def categorical(z, y, gamma=2):
     return ((1 - p) ** gamma * (1 - (p + E).sqrt())).mean()
 
 
-def ordinal(z, y):
+def ordinal(z, y, steepness=math.sqrt(2)):
+    """p = Phi(2 (q_a - q_b)), or with steepness 1/2 Thurstone's Phi((q_a - q_b) / sqrt 2)."""
     kept = ~torch.isnan(y)
     q = (z[kept].softmax(-1) * torch.arange(1, z.shape[1] + 1, dtype=z.dtype)).sum(-1)
     a, b = torch.triu_indices(len(q), len(q), 1)
     if len(a) == 0:
         return None
-    p = 0.5 * (1 + torch.erf((q[a] - q[b]) / (math.sqrt(2) / 2)))
+    p = 0.5 * (1 + torch.erf((q[a] - q[b]) * steepness))
     g = 0.5 * (1 + torch.sign(y[kept][a] - y[kept][b]))
     return (1 - (p * g + E).sqrt() - ((1 - p) * (1 - g) + E).sqrt()).mean()
 
 
 def fine(z, y):
-    p, g = torch.sigmoid(z), y.to(z.dtype)
-    return (1 - (p * g + E).sqrt() - ((1 - p) * (1 - g) + E).sqrt()).mean(-1).mean()
+    """Regions labelled 255 do not count; the mean is over a sample's regions, then over samples."""
+    kept = y != 255
+    if not kept.any():
+        return None
+    p, g = torch.sigmoid(z), torch.where(kept, y, 0).to(z.dtype)
+    loss = (1 - (p * g + E).sqrt() - ((1 - p) * (1 - g) + E).sqrt()) * kept
+    some = kept.any(-1)
+    return (loss.sum(-1)[some] / kept.sum(-1)[some]).mean()
 
 
 LOSSES = {"coarse": coarse, "categorical": categorical, "ordinal": ordinal, "fine": fine}
 
 
-def task_losses(p, batch, tasks, tokens, heads):
+def task_losses(p, batch, tasks, tokens, heads, losses=LOSSES):
     """A loss a task, a zero without gradient where nothing is labelled."""
-    z, first, losses = logits(p, batch["images"], tokens, heads), 0, []
+    z, first, out = logits(p, batch["images"], tokens, heads), 0, []
     for task in tasks:
         columns = z[:, first:first + len(task["prompts"])]
         first += len(task["prompts"])
-        loss = LOSSES[task["kind"]](columns, batch["labels"][task["name"]])
-        losses.append(columns.new_zeros(()) if loss is None else loss)
-    return losses
+        loss = losses[task["kind"]](columns, batch["labels"][task["name"]])
+        out.append(columns.new_zeros(()) if loss is None else loss)
+    return out
 
 
 # ---- The bi-level step ----------------------------------------------------------------------------------------------
 
-class Adam:
-    """AdamW; with decay 0 it is Adam."""
-
-    def __init__(self, rate, decay=0.0):
-        self.rate, self.decay, self.step, self.m, self.v = rate, decay, 0, {}, {}
-
-    def update(self, values, gradients):
-        self.step += 1
-        for name, g in gradients.items():
-            m = self.m[name] = 0.9 * self.m.get(name, 0) + 0.1 * g
-            v = self.v[name] = 0.999 * self.v.get(name, 0) + 0.001 * g * g
-            m, v = m / (1 - 0.9 ** self.step), v / (1 - 0.999 ** self.step)
-            values[name] = values[name] * (1 - self.rate * self.decay) - self.rate * m / (v.sqrt() + 1e-8)
+def adamw(values, gradients, state, rate, decay):
+    """New values and state. rate: a number for each name."""
+    step, out = state.get("step", 0) + 1, {}
+    kept = {"step": step}
+    for name, g in gradients.items():
+        m, v = state.get(name, (0, 0))
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        kept[name] = (m, v)
+        m, v = m / (1 - 0.9 ** step), v / (1 - 0.999 ** step)
+        out[name] = values[name] * (1 - rate[name] * decay) - rate[name] * m / (v.sqrt() + 1e-8)
+    return out, kept
 
 
-def bilevel_step(p, weights, train, val, tasks, tokens, heads, rate, decay, outer, inner):
-    """One step; p and weights (a tensor) are replaced in place of their containers. Returns what the trace holds."""
-    names = [n for n in p if p[n].is_floating_point() and "running_" not in n]
-    theta = {n: p[n].detach().requires_grad_() for n in names}
-    lam = weights["lambda"].detach().requires_grad_()
-    losses = task_losses(theta, train, tasks, tokens, heads)
-    g = torch.autograd.grad(sum(l * x for l, x in zip(losses, lam)), [theta[n] for n in names], create_graph=True)
-    moved = {n: theta[n] - rate * (d + decay * theta[n]) for n, d in zip(names, g)}
-    which = [t["kind"] for t in tasks].index("coarse")
-    val_loss = task_losses(moved, val, tasks, tokens, heads)[which]
-    slope = torch.autograd.grad(val_loss, lam)[0].detach()
-    outer.update(weights, {"lambda": slope})
-    losses = task_losses(theta, train, tasks, tokens, heads)
-    total = sum(l * x for l, x in zip(losses, weights["lambda"]))
-    final = dict(zip(names, torch.autograd.grad(total, [theta[n] for n in names])))
-    values = {n: theta[n].detach() for n in names}
-    inner.update(values, final)
-    p.update(values)
-    norm = math.sqrt(sum(float((d.double() ** 2).sum()) for d in final.values()))
-    return {"loss": [float(l) for l in losses], "validation_loss": float(val_loss),
-            "lambda_before": lam.detach().tolist(), "lambda_gradient": slope.tolist(),
-            "lambda_after": weights["lambda"].tolist(), "gradient_norm": norm}
+def sgd(values, gradients, state, rate, decay):
+    out, kept = {}, {}
+    for name, g in gradients.items():
+        buffer = 0.9 * state.get(name, 0) + g + decay * values[name]
+        kept[name] = buffer
+        out[name] = values[name] - rate[name] * buffer
+    return out, kept
+
+
+FORMS = {"raw": lambda a: a, "softplus": lambda a: F.softplus(a), "softmax": lambda a: len(a) * a.softmax(0)}
+STARTS = {"raw": 1.0, "softplus": math.log(math.expm1(1)), "softmax": 0.0}
+
+
+class Training:
+    """The method with its options. After each step `p` holds the parameters and `weights` the tasks'."""
+
+    def __init__(self, p, tasks, tokens, heads, rate=1e-5, decay=1e-3, lambda_rate=3e-4, form="raw", lag=False,
+                 optimizer=adamw, clip=0, factor=lambda step: 1, rates=None, frozen=(), fixed=None,
+                 losses=LOSSES):
+        self.p, self.tasks, self.tokens, self.heads, self.losses = dict(p), tasks, tokens, heads, losses
+        self.names = [n for n in p if "running_" not in n and not n.startswith(tuple(frozen))]
+        self.rate = {n: next((r for prefix, r in (rates or {}).items() if n.startswith(prefix)), rate) for n in p}
+        self.decay, self.lambda_rate, self.form, self.lag, self.fixed = decay, lambda_rate, form, lag, fixed
+        self.optimizer, self.clip, self.factor = optimizer, clip, factor
+        self.coarse = [t["kind"] for t in tasks].index("coarse")
+        type_ = next(iter(p.values())).dtype
+        self.a = torch.full((len(tasks),), STARTS[form], dtype=type_)
+        self.weights = FORMS[form](self.a) if fixed is None else torch.tensor(fixed, dtype=type_)
+        self.state, self.outer, self.done = {}, {}, 0
+
+    def evaluate(self, values, batch):
+        return task_losses({**self.p, **values}, batch, self.tasks, self.tokens, self.heads, self.losses)
+
+    def gradient(self, theta, batch, weights, create_graph=False):
+        losses = self.evaluate(theta, batch)
+        total = sum(w * x for w, x in zip(weights, losses))
+        g = torch.autograd.grad(total, [theta[n] for n in self.names], create_graph=create_graph, allow_unused=True)
+        g = {n: torch.zeros_like(theta[n]) if d is None else d for n, d in zip(self.names, g)}
+        return [float(x) for x in losses], g, math.sqrt(sum(float((d.detach().double() ** 2).sum()) for d in g.values()))
+
+    def clipped(self, g, norm):
+        factor = min(1, self.clip / (norm + 1e-6)) if self.clip else 1
+        return {n: d * factor for n, d in g.items()}
+
+    def learn(self, theta, train, val, rate, line):
+        """Steps 1 to 4, the hypergradient by differentiating twice."""
+        weights = self.weights.detach().requires_grad_()
+        _, g, norm = self.gradient(theta, train, weights, True)
+        moved = {n: theta[n] - rate[n] * (g[n] + self.decay * theta[n]) for n in self.names}
+        val_loss = self.evaluate(moved, val)[self.coarse]
+        slope = torch.zeros_like(weights)
+        if val_loss.requires_grad:
+            slope = torch.autograd.grad(val_loss, weights)[0].detach()
+        line.update(validation_loss=float(val_loss), lambda_gradient=slope.tolist())
+        a = self.a.detach().requires_grad_()
+        slope = torch.autograd.grad((FORMS[self.form](a) * slope).sum(), a)[0]
+        moved, self.outer = adamw({"a": self.a}, {"a": slope}, self.outer, {"a": self.lambda_rate}, 0)
+        self.a = moved["a"]
+        self.weights = FORMS[self.form](self.a)
+        return {n: d.detach() for n, d in g.items()}, norm
+
+    def step(self, train, val):
+        """One iteration; returns what the trace holds."""
+        theta = {n: self.p[n].detach().requires_grad_() for n in self.names}
+        factor = self.factor(self.done)
+        rate = {n: r * factor for n, r in self.rate.items()}
+        line, g = {"lambda_before": self.weights.tolist()}, None
+        if self.fixed is None:
+            g, norm = self.learn(theta, train, val, rate, line)
+        else:
+            line["validation_loss"] = float(self.evaluate(theta, val)[self.coarse])
+        losses, final, final_norm = self.gradient(theta, train, self.weights)
+        if self.lag and g:
+            final, final_norm = g, norm
+        values = {n: t.detach() for n, t in theta.items()}
+        moved, self.state = self.optimizer(values, self.clipped(final, final_norm), self.state, rate, self.decay)
+        self.p.update(moved)
+        self.done += 1
+        return {**line, "loss": losses, "lambda_after": self.weights.tolist(), "gradient_norm": final_norm}
 
 
 def difference_gradient(p, train, val, tasks, tokens, heads, rate, decay):

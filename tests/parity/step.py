@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """blades-train against PyTorch in float64: the same weights and batches, the losses, the gradient, the hypergradient by
 JVP and by finite differences, and the parameters after one and ten steps. Prints TAP."""
+import functools
 import json
 import os
 import subprocess
@@ -49,33 +50,45 @@ def within(ours, theirs, tolerance, text, floor=0.0):
 
 # ---- Data -----------------------------------------------------------------------------------------------------------
 
-def make_record(rng, split, step):
-    coarse = rng.integers(0, 2, BATCH).astype("<i4")
-    regions = (rng.random((BATCH, 3)) < 0.5).astype("u1") * coarse[:, None].astype("u1")
-    iso = rng.choice([100, 200, 400, 800], BATCH).astype("<f4")
-    iso[rng.random(BATCH) < 0.3] = np.nan
-    make = rng.integers(-1, 4, BATCH).astype("<i4")
+def make_record(rng, split, step, n=BATCH, gaps=False):
+    coarse = rng.integers(0, 2, n).astype("<i4")
+    regions = (rng.random((n, 3)) < 0.5).astype("u1") * coarse[:, None].astype("u1")
+    iso = rng.choice([100, 200, 400, 800], n).astype("<f4")
+    iso[rng.random(n) < 0.3] = np.nan
+    make = rng.integers(-1, 4, n).astype("<i4")
     if step == 3:  # a step whose batch says nothing of two tasks
         iso[1:] = np.nan
         make[:] = -1
-    coarse_waves = np.sin(np.arange(SIZE) * 0.3)[None, :, None, None] * np.cos(np.arange(SIZE) * 0.2)[None, None, :, None]
-    pixels = 128 + 60 * rng.standard_normal((BATCH, 1, 1, 3)) * coarse_waves
-    pixels = pixels + 25 * rng.standard_normal((BATCH, SIZE, SIZE, 3)) + 30 * coarse[:, None, None, None]
-    labels = {"iso": iso, "make": make, "model": np.full(BATCH, -1, "<i4"), "coarse": coarse, "fine": regions}
-    return {"split": split, "epoch": 0, "step": step, "n": BATCH, "height": SIZE, "width": SIZE,
-            "pixels": np.clip(pixels, 0, 255).astype("u1").tobytes(), "ids": [str(i) for i in range(BATCH)],
+    pixels = draw(rng, coarse, n)
+    if gaps:  # labels missing in every way
+        regions[rng.random((n, 3)) < 0.3] = 255
+        regions[0] = 255
+        coarse[rng.random(n) < 0.3] = -1
+        if step == 2:
+            coarse[:] = -1
+            regions[:] = 255
+    labels = {"iso": iso, "make": make, "model": np.full(n, -1, "<i4"), "coarse": coarse, "fine": regions}
+    return {"split": split, "epoch": 0, "step": step, "n": n, "height": SIZE, "width": SIZE,
+            "pixels": pixels.tobytes(), "ids": [str(i) for i in range(n)],
             "labels": {name: array.tobytes() for name, array in labels.items()}}
+
+
+def draw(rng, coarse, n):
+    coarse_waves = np.sin(np.arange(SIZE) * 0.3)[None, :, None, None] * np.cos(np.arange(SIZE) * 0.2)[None, None, :, None]
+    pixels = 128 + 60 * rng.standard_normal((n, 1, 1, 3)) * coarse_waves
+    pixels = pixels + 25 * rng.standard_normal((n, SIZE, SIZE, 3)) + 30 * coarse[:, None, None, None]
+    return np.clip(pixels, 0, 255).astype("u1")
 
 
 def as_batch(record):
     types = {"ordinal": "<f4", "categorical": "<i4", "coarse": "<i4", "fine": "u1"}
-    pixels = np.frombuffer(record["pixels"], "u1").reshape(BATCH, SIZE, SIZE, 3)
+    pixels = np.frombuffer(record["pixels"], "u1").reshape(-1, SIZE, SIZE, 3)
     images = torch.tensor((pixels / 255.0 - MEAN) / STD).permute(0, 3, 1, 2)
     labels = {}
     for task in TASKS:
         array = np.frombuffer(record["labels"][task["name"]], types[task["kind"]])
         if task["kind"] == "fine":
-            array = array.reshape(BATCH, 3)
+            array = array.reshape(-1, 3)
         labels[task["name"]] = torch.tensor(array.astype(float) if task["kind"] == "ordinal" else array.astype(int))
     return {"images": images, "labels": labels}
 
@@ -120,17 +133,15 @@ def pad_tokens(sequences):
 
 # ---- Comparisons ----------------------------------------------------------------------------------------------------
 
-def run_reference(weights, tokens, batches, steps, type=torch.float64):
-    """The trace's lines and the parameters after one and after all steps."""
+def run_reference(weights, tokens, batches, steps, type=torch.float64, **how):
+    """Trains; returns what each step reports, and the parameters after one and after all."""
     p = {n: torch.tensor(a).to(type) for n, a in weights.items()}
-    lam = {"lambda": torch.ones(len(TASKS), dtype=type)}
-    outer, inner = reference.Adam(3e-4), reference.Adam(RATE, DECAY)
+    training = reference.Training(p, TASKS, tokens, 2, **{"rate": RATE, "decay": DECAY, **how})
     lines, after_one = [], None
     for pair in batches[:steps]:
-        train_batch, val_batch = ({**b, "images": b["images"].to(type)} for b in pair)
-        lines.append(reference.bilevel_step(p, lam, train_batch, val_batch, TASKS, tokens, 2, RATE, DECAY, outer, inner))
-        after_one = after_one or dict(p)
-    return lines, after_one, p
+        lines.append(training.step(*({**b, "images": b["images"].to(type)} for b in pair)))
+        after_one = after_one or dict(training.p)
+    return lines, after_one, training.p
 
 
 def vector(values, names):
@@ -214,6 +225,65 @@ def compare_small(folder, records):
     at_most(distance(values, after_all, names), 1e-4, f"{arch}: parameters after {STEPS} steps")
 
 
+TEXT = ("model.token", "model.pos", "model.transformer", "model.ln_final", "model.text")
+# Options of the tool and of the reference that mean the same.
+VARIANTS = [
+    ("softplus, warm-up, clipping", ["--lambda", "softplus", "--warmup", "2", "--schedule-steps", "3", "--clip", "0.05"],
+     {"form": "softplus", "clip": 0.05,
+      "factor": lambda step: min(1, (step + 1) / 2) * 0.5 * (1 + np.cos(np.pi * max(0, step - 2) / 3))}),
+    ("softmax, lag, SGD", ["--lambda", "softmax", "--lambda-lag", "--optimizer", "sgd"],
+     {"form": "softmax", "lag": True, "optimizer": reference.sgd}),
+    ("frozen text and scale", ["--freeze", "text,scale"], {"frozen": TEXT + ("model.logit_scale",)}),
+    ("frozen images", ["--freeze", "image"], {"frozen": ("model.visual",)}),
+    ("rates by group", ["--lr-image", "3e-5", "--lr-text", "2e-6", "--lr-scale", "1e-3"],
+     {"rates": {"model.visual": 3e-5, "model.logit_scale": 1e-3, "model.": 2e-6}}),
+    ("fixed weights", ["--weights", "WEIGHTS"], {"fixed": [0.5, 2, 1, 0.25, -0.5]}),
+    ("Thurstone, gamma 0.5", ["--ordinal", "thurstone", "--gamma", "0.5"],
+     {"losses": {**reference.LOSSES, "ordinal": functools.partial(reference.ordinal, steepness=0.5),
+                 "categorical": functools.partial(reference.categorical, gamma=0.5)}}),
+]
+
+
+def compare_variants(folder):
+    """All options, on batches of two sizes in which labels of every task are missing."""
+    rng, steps = np.random.default_rng(5), 4
+    records = [make_record(rng, split, step, n, True) for step in range(steps) for split, n in (("train", 9), ("val", 14))]
+    write_batches(folder, records)
+    weights, names, batches, tokens, init = prepare(folder, "resnet18", records, steps)
+    json.dump(dict(zip((t["name"] for t in TASKS), [0.5, 2, 1, 0.25, -0.5])), open(f"{folder}/weights.json", "w"))
+    for what, words, how in VARIANTS:
+        words = [f"{folder}/weights.json" if w == "WEIGHTS" else w for w in words]
+        theirs, _, after = run_reference(weights, tokens, batches, steps, lambda_rate=1e-2, **how)
+        lines, values = train(folder, "--arch", "resnet18", "--init", init, "--lambda-lr", "1e-2", *words)
+        largest = max(max(map(abs, line.get("lambda_gradient", [0]))) for line in theirs)
+        for step in range(steps):
+            compare_variant(lines[1 + step], theirs[step], largest, f"{what}, step {step}")
+        moved = distance({n: values[n] - weights[n] for n in names}, {n: after[n].numpy() - weights[n] for n in names}, names)
+        at_most(moved, 2e-2, f"{what}: change of all parameters after {steps} steps")
+
+
+def compare_variant(line, theirs, largest, what):
+    """largest: hypergradient of all steps; float32 can turn single rectified units over, which shows where they cancel."""
+    names = [t["name"] for t in TASKS]
+    bad = []
+    for key, bound in (("loss", 1e-5), ("validation_loss", 1e-5), ("gradient_norm", 1e-4), ("lambda_after", 1e-4),
+                       ("lambda_gradient", 1e-3)):
+        if key == "lambda_gradient" and key not in theirs:
+            continue
+        ours = line[key] if isinstance(line[key], float) else [line[key][n] for n in names]
+        ref = np.array(theirs[key])
+        floor = largest if key == "lambda_gradient" else 0.01 * np.abs(ref).max() + 1e-300
+        error = np.max(np.abs(ours - ref) / np.maximum(np.abs(ref), floor))
+        bad += [f"{key} {error:.1e}"] if not error <= bound else []
+    report(not bad, f"{what}: losses, gradients, weights" + "".join("; " + b for b in bad))
+
+
+def write_batches(folder, records):
+    header = {"tasks": TASKS, "batch": records[0]["n"],
+              "preprocessing": {"size": SIZE, "mean": MEAN, "std": STD, "resampling": "bilinear", "scale": 1.3}}
+    write_stream(f"{folder}/batches", "batch", header, records)
+
+
 def compare_deep(folder, records):
     """Fifty layers of random weights amplify the rounding of float32, PyTorch's as much as ours: its error against
     float64, three times, bounds ours where that is more than the bound for a shallow network."""
@@ -238,11 +308,10 @@ def main():
     rng = np.random.default_rng(3)
     records = [make_record(rng, split, step) for step in range(STEPS) for split in ("train", "val")]
     with tempfile.TemporaryDirectory() as folder:
-        header = {"tasks": TASKS, "batch": BATCH,
-                  "preprocessing": {"size": SIZE, "mean": MEAN, "std": STD, "resampling": "bilinear", "scale": 1.3}}
-        write_stream(f"{folder}/batches", "batch", header, records)
+        write_batches(folder, records)
         compare_small(folder, records)
         compare_deep(folder, records)
+        compare_variants(folder)
     print(f"1..{number}")
     return 1 if failures else 0
 

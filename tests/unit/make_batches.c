@@ -4,7 +4,8 @@
    spoils the stream: "label" (a class that does not exist), "pixels" (too few), "order" (a
    validation batch first), "lonely" (no validation batches), "tasks" (a second segment with other
    tasks), "unnumbered" (no step numbers), "plain" (the header holds the tasks alone), "error" (an
-   error record in between). */
+   error record in between). Other tasks: "shuffled" (one more, fine with the labels of other
+   images), "conflict" (coarse, fine, and three times coarse with the labels of other images). */
 #include "cli/random.h"
 #include "stream/record.h"
 
@@ -25,8 +26,11 @@ static const task_text tasks[] = {
     {"coarse", "coarse", "a photo of a %s face", {"photographic", "manipulated"}},
     {"fine", "fine", "a face with a manipulated %s region", {"mouth", "eye", "nose"}},
     {"fine_shuffled", "fine", "a face with a manipulated %s region", {"mouth", "eye", "nose"}},
+    {"coarse_1", "coarse", "a photo of a %s face", {"photographic", "manipulated"}},
+    {"coarse_2", "coarse", "a photo of a %s face", {"photographic", "manipulated"}},
+    {"coarse_3", "coarse", "a photo of a %s face", {"photographic", "manipulated"}},
 };
-enum { TASKS = 4 }; /* without the shuffled one */
+enum { TASKS = 4, COARSE = 2, CONFLICTS = 3 }; /* without the shuffled ones */
 
 static const char *wrong = "";
 
@@ -47,20 +51,27 @@ static void put_texts(stream_chunk *k, const task_text *t, const char *key, cons
     }
 }
 
+static void put_task(stream_chunk *k, const task_text *t)
+{
+    put_map_begin(k, NULL);
+    put_text(k, "name", t->name);
+    put_text(k, "kind", t->kind);
+    put_texts(k, t, "classes", "%s");
+    put_texts(k, t, "prompts", t->template);
+    put_map_end(k);
+}
+
 static void put_header(stream_chunk *k, int count)
 {
+    bool conflict = strcmp(wrong, "conflict") == 0;
+    if (strcmp(wrong, "shuffled") == 0) count++;
     record_begin(k, "header");
     put_integer(k, "blades", 1);
     put_text(k, "kind", "batch");
-    put_array(k, "tasks", (size_t)count);
-    for (int i = 0; i < count; i++) {
-        put_map_begin(k, NULL);
-        put_text(k, "name", tasks[i].name);
-        put_text(k, "kind", tasks[i].kind);
-        put_texts(k, &tasks[i], "classes", "%s");
-        put_texts(k, &tasks[i], "prompts", tasks[i].template);
-        put_map_end(k);
-    }
+    int first = conflict ? COARSE : 0, more = conflict ? CONFLICTS : 0;
+    put_array(k, "tasks", (size_t)(count - first + more));
+    for (int i = first; i < count; i++) put_task(k, &tasks[i]);
+    for (int i = 0; i < more; i++) put_task(k, &tasks[TASKS + 1 + i]);
     if (strcmp(wrong, "plain") != 0) {
         put_integer(k, "batch", BATCH);
         put_map_begin(k, "preprocessing");
@@ -98,6 +109,7 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     int32_t make[BATCH], coarse[BATCH];
     float iso[BATCH];
     uint8_t fine[BATCH * 3] = {0}, shuffled[BATCH * 3];
+    int32_t others[CONFLICTS][BATCH];
     uint32_t order[BATCH];
     random_state r = random_keyed(5, training ? "train" : "val", (uint64_t)step);
     for (int i = 0; i < BATCH; i++) {
@@ -111,6 +123,10 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     for (uint32_t i = 0; i < BATCH; i++) order[i] = i;
     random_shuffle(&r, order, BATCH);
     for (int i = 0; i < BATCH; i++) memcpy(shuffled + 3 * i, fine + 3 * order[i], 3);
+    for (int c = 0; c < CONFLICTS; c++) {
+        random_shuffle(&r, order, BATCH);
+        for (int i = 0; i < BATCH; i++) others[c][i] = coarse[order[i]];
+    }
     if (strcmp(wrong, "label") == 0 && step == 1) make[2] = 4;
     record_begin(k, "batch");
     put_text(k, "split", training ? "train" : "val");
@@ -126,6 +142,8 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     put_binary(k, "coarse", coarse, sizeof coarse);
     put_binary(k, "fine", fine, sizeof fine);
     put_binary(k, "fine_shuffled", shuffled, sizeof shuffled);
+    for (int c = 0; c < CONFLICTS; c++)
+        put_binary(k, tasks[TASKS + 1 + c].name, others[c], sizeof others[c]);
     put_map_end(k);
     record_end(k);
 }
@@ -144,7 +162,7 @@ int main(int argc, char **argv)
     bool backwards = strcmp(wrong, "order") == 0, lonely = strcmp(wrong, "lonely") == 0;
     bool error_record = strcmp(wrong, "error") == 0, good = true;
     stream_chunk k = {0};
-    put_header(&k, TASKS + (strcmp(wrong, "shuffled") == 0));
+    put_header(&k, TASKS);
     for (int64_t step = first; good && step < steps; step++) {
         put_batch(&k, step, !backwards);
         if (!lonely) put_batch(&k, step, backwards);

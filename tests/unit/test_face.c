@@ -4,6 +4,7 @@
 #include "face/annotation_internal.h"
 #include "face/crop.h"
 #include "face/variant.h"
+#include "image/filter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -84,36 +85,125 @@ static void test_regions(void **state)
     assert_true(fabs(box[2] - box[0] - 161) < 1e-9 && fabs(box[1] - (81 + 49 - 80.5)) < 1e-9);
 }
 
+/* The mask over the whole image. */
+static void mask_spread(const soft_mask *m, int size, float *all)
+{
+    int across = m->where.right - m->where.left;
+    for (int i = 0; i < size * size; i++) {
+        int x = i % size - m->where.left, y = i / size - m->where.top;
+        bool in = x >= 0 && x < across && y >= 0 && i / size < m->where.bottom;
+        all[i] = in ? m->values[y * across + x] : 0;
+    }
+}
+
+/* The definition in the header, on whole images in double. */
+static void mask_naive(rectangle r, int size, const mask_constants *k, double *out)
+{
+    int n = size * size;
+    float *blurred = calloc((size_t)n, sizeof *blurred), *ones = calloc((size_t)n, sizeof *ones);
+    uint8_t *hard = calloc((size_t)n, 1), *eroded = calloc((size_t)n, 1);
+    error e = {0};
+    filter_part all = {0, 0, size, size};
+    for (int i = 0; i < n; i++) {
+        int x = i % size, y = i / size;
+        ones[i] = x >= r.left && x < r.right && y >= r.top && y < r.bottom;
+    }
+    bool any = false;
+    for (int pass = 0; pass < 2 && !any; pass++) {
+        double sigma = pass == 0 ? k->first_sigma : k->fallback_sigma;
+        assert_true(gaussian_blur(ones, all, size, size, k->first_count, sigma, blurred, &e));
+        for (int i = 0; i < n; i++) any |= hard[i] = blurred[i] >= 0.5f;
+    }
+    assert_true(any && ellipse_erode(hard, size, size, k->ellipse, eroded, &e));
+    const uint8_t *from = memchr(eroded, 1, (size_t)n) ? eroded : hard;
+    for (int i = 0; i < n; i++) ones[i] = from[i];
+    assert_true(
+        gaussian_blur(ones, all, size, size, k->second_count, k->second_sigma, blurred, &e));
+    float most = 0;
+    for (int i = 0; i < n; i++) most = fmaxf(most, blurred[i]);
+    for (int i = 0; i < n; i++) out[i] = blurred[i] / most;
+    free(blurred);
+    free(ones);
+    free(hard);
+    free(eroded);
+}
+
+/* Parts give what whole images give: regions inside, at every border, in corners, tiny, everywhere;
+   and for other sizes. */
+static void test_masks_everywhere(void **state)
+{
+    enum { S = 224 };
+    static float spread[S * S];
+    static double wanted[S * S];
+    static const rectangle regions[] = {
+        {60, 130, 160, 180}, {0, 0, 60, 40},       {180, 190, 224, 224}, {0, 100, 224, 130},
+        {100, 0, 104, 224},  {100, 100, 103, 103}, {0, 0, 224, 224},     {0, 200, 30, 224},
+        {219, 2, 224, 50},   {90, 60, 131, 93}};
+    soft_mask m = {0};
+    error e = {0};
+    for (int i = 0; i < 60; i++) {
+        int size = (int[]){224, 160, 32}[i / 20];
+        rectangle r = regions[i % 10];
+        r = (rectangle){r.left * size / S, r.top * size / S, r.right * size / S + (size < S),
+                        r.bottom * size / S + (size < S)};
+        r = rectangle_grow(r, 0, size);
+        mask_constants k = mask_constants_for(i / 10 % 2 ? REGION_NOSE : REGION_MOUTH, size);
+        assert_true(soft_mask_make(&m, r, size, &k, &e));
+        mask_spread(&m, size, spread);
+        mask_naive(r, size, &k, wanted);
+        for (int at = 0; at < size * size; at++) {
+            if (!(fabs(spread[at] - wanted[at]) < 1e-5)) {
+                fail_msg("mask %d at %d, %d: %g, not %g", i, at % size, at / size, spread[at],
+                         wanted[at]);
+            }
+        }
+    }
+    soft_mask_free(&m);
+}
+
 static void test_mask_and_flip(void **state)
 {
     enum { S = 224 };
-    static float mask[S * S];
+    static float values[S * S];
     rectangle r = {60, 130, 160, 180};
     mask_constants k = mask_constants_for(REGION_MOUTH, S);
     error e = {0};
-    assert_true(soft_mask(r, S, &k, mask, &e));
+    soft_mask m = {0};
+    assert_true(soft_mask_make(&m, r, S, &k, &e));
+    mask_spread(&m, S, values);
     float most = 0;
     for (int i = 0; i < S * S; i++) {
-        assert_true(mask[i] >= 0 && mask[i] <= 1);
-        most = fmaxf(most, mask[i]);
+        assert_true(values[i] >= 0 && values[i] <= 1);
+        most = fmaxf(most, values[i]);
         /* symmetric about the rectangle's centre */
         int x = i % S, y = i / S, mx = 219 - x, my = 309 - y;
-        if (mx >= 0 && my < S && y > 100) assert_true(fabsf(mask[my * S + mx] - mask[i]) < 1e-5);
+        if (mx >= 0 && my < S && y > 100)
+            assert_true(fabsf(values[my * S + mx] - values[i]) < 1e-5);
     }
-    assert_true(most == 1 && mask[155 * S + 110] > 0.99f && mask[155 * S + 62] < 0.5f);
-    /* Too small for the blur and the erosion: still a mask. */
-    assert_true(soft_mask((rectangle){100, 100, 103, 103}, S, &k, mask, &e));
+    assert_true(most == 1 && values[155 * S + 110] > 0.99f && values[155 * S + 62] < 0.5f);
+    soft_mask_free(&m);
     image from = {0}, out = {0};
-    assert_true(image_allocate(&from, S, S, &e));
+    assert_true(image_allocate(&from, S, S, &e) && image_allocate(&out, S, S, &e));
     for (int i = 0; i < 3 * S * S; i++) from.pixels[i] = (uint8_t)(i % 251);
-    for (int i = 0; i < S * S; i++) mask[i] = 1;
+    for (int i = 0; i < S * S; i++) values[i] = 1;
+    soft_mask all = {{0, 0, S, S}, values, S * S};
     rectangle patch = {10, 20, 31, 50};
     for (int how = 0; how < 3; how++) {
-        assert_true(face_flip(&from, patch, (flip)how, mask, 1, &out, &e));
+        face_flip(&from, patch, (flip)how, &all, 1, &out);
         int x = how == FLIP_VERTICAL ? 12 : 28, y = how == FLIP_HORIZONTAL ? 23 : 46;
         assert_memory_equal(out.pixels + 3 * (23 * S + 12), from.pixels + 3 * (y * S + x), 3);
         assert_memory_equal(out.pixels, from.pixels, 3 * (20 * S + 10));
+        /* A mask that does not cover the patch: the rest stays. */
+        soft_mask few = {{15, 0, S, 40}, values, S * S};
+        face_flip(&from, patch, (flip)how, &few, 1, &out);
+        assert_memory_equal(out.pixels + 3 * (23 * S + 12), from.pixels + 3 * (23 * S + 12), 9);
+        x = how == FLIP_VERTICAL ? 16 : 24;
+        assert_memory_equal(out.pixels + 3 * (23 * S + 16), from.pixels + 3 * (y * S + x), 3);
     }
+    /* The whole image is a patch; its last pixel is mixed too. */
+    face_flip(&from, (rectangle){0, 0, S, S}, FLIP_ROTATE, &all, 1, &out);
+    assert_memory_equal(out.pixels, from.pixels + 3 * (S * S - 1), 3);
+    assert_memory_equal(out.pixels + 3 * (S * S - 1), from.pixels, 3);
     image_free(&from);
     image_free(&out);
 }
@@ -122,7 +212,7 @@ static void test_warps(void **state)
 {
     error e = {0};
     image from = {0}, out = {0};
-    assert_true(image_allocate(&from, 224, 224, &e));
+    assert_true(image_allocate(&from, 224, 224, &e) && image_allocate(&out, 224, 224, &e));
     for (int i = 0; i < 3 * 224 * 224; i++) from.pixels[i] = (uint8_t)(1 + i % 250);
     for (int k = 0; k < 50; k++) {
         random_state r = random_keyed(3, "warp", (uint64_t)k);
@@ -130,15 +220,15 @@ static void test_warps(void **state)
         assert_true(g.rows >= 2 && g.rows <= 4 && g.columns >= 2 && g.columns <= 4);
         assert_true(g.spread >= 0.04 && g.spread < 0.05);
         assert_int_equal(strlen(g.diagonals), (g.rows - 1) * (g.columns - 1));
-        assert_true(face_warp_grid(&from, &g, &out, &e));
+        face_warp_grid(&from, &g, &out);
         /* All targets are inside: nothing is black. */
         for (int i = 0; i < 3 * 224 * 224; i++) assert_true(out.pixels[i] > 0);
         memcpy(g.to, g.from, sizeof g.to);
-        assert_true(face_warp_grid(&from, &g, &out, &e));
+        face_warp_grid(&from, &g, &out);
         assert_memory_equal(out.pixels, from.pixels, 3 * 224 * 224);
     }
     warp_affine a = {.matrix = {1, 0, 5, 0, 1, -3}};
-    assert_true(face_warp_affine(&from, &a, &out, &e));
+    face_warp_affine(&from, &a, &out);
     assert_memory_equal(out.pixels + 3 * (10 * 224 + 20), from.pixels + 3 * (7 * 224 + 25), 3);
     assert_int_equal(out.pixels[3 * (1 * 224 + 20)], 0);
     image_free(&from);
@@ -209,9 +299,13 @@ static void test_matching(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crop_place),    cmocka_unit_test(test_regions),
-        cmocka_unit_test(test_mask_and_flip), cmocka_unit_test(test_warps),
-        cmocka_unit_test(test_draws),         cmocka_unit_test(test_matching),
+        cmocka_unit_test(test_crop_place),
+        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_masks_everywhere),
+        cmocka_unit_test(test_mask_and_flip),
+        cmocka_unit_test(test_warps),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_matching),
     };
     return RUN_TESTS(tests);
 }

@@ -1,9 +1,11 @@
 /* Orientations, resampling, filters, and the decoders' limits. */
 #include "unit.h"
 
+#include "cli/cpu.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/filter.h"
+#include "image/kernels_instances.h"
 #include "image/resample.h"
 
 #include <math.h>
@@ -112,10 +114,10 @@ static void test_blur_and_erosion(void **state)
     error e = {0};
     for (int i = 0; i < W * H; i++) {
         mask[i] = (i * 37 % 101) > 8 && i / W > 1;
-        blurred[i] = pixels[i] = mask[i];
+        pixels[i] = mask[i];
     }
     gaussian_kernel(N, 2, kernel);
-    assert_true(gaussian_blur(blurred, W, H, N, 2, &e));
+    assert_true(gaussian_blur(pixels, (filter_part){0, 0, W, H}, W, H, N, 2, blurred, &e));
     assert_true(ellipse_erode(mask, W, H, 5, eroded, &e));
     /* OpenCV's 5 x 5 ellipse. */
     static const int half[5] = {0, 2, 2, 2, 0};
@@ -142,6 +144,61 @@ static void test_blur_and_erosion(void **state)
     }
     assert_int_equal(border_reflect(-3, 5), 3);
     assert_int_equal(border_reflect(6, 5), 2);
+}
+
+/* The same bytes on every level of the processor, for widths around those of vectors. */
+static void test_kernels_agree(void **state)
+{
+    static const image_kernels *const levels[] = {
+#if defined(__x86_64__)
+        [CPU_AVX2] = &avx2_image_kernels,
+        [CPU_AVX512] = &avx512_image_kernels,
+#endif
+        [CPU_GENERIC] = &generic_image_kernels
+    };
+    enum { W = 70, H = 9, TAPS = 7 };
+    static const double map[6] = {0.83, 0.21, -2, -0.13, 0.4, 4};
+    image in = numbered(W, H);
+    uint8_t out[2][3 * W];
+    float sums[2][3 * W + 4], weight[W * TAPS], normal[2][W];
+    int first[W];
+    const uint8_t *rows[H];
+    const float *float_rows[TAPS];
+    for (int i = 0; i < W * TAPS; i++) weight[i] = (float)(1 + i % 5) / 31;
+    for (int i = 0; i < H; i++) rows[i] = in.pixels + 3 * W * i;
+    for (int level = 1; level <= (int)cpu_level_get() && level <= CPU_AVX512; level++) {
+        for (int width = 1; width <= W - TAPS; width++) {
+            for (int k = 0; k < 2; k++) {
+                const image_kernels *kernels = levels[k * level];
+                memset(sums[k], 0, sizeof sums[k]);
+                kernels->bytes_weigh(sums[k], rows, weight, H, 3 * (size_t)W);
+                for (int i = 0; i < TAPS; i++) float_rows[i] = sums[k] + i;
+                for (int i = 0; i < W; i++) first[i] = i * (W - TAPS) / W;
+                int taps = 1 + width % TAPS;
+                kernels->triples_weigh(out[k], sums[k], first, weight, taps, width);
+                float moved[W];
+                kernels->floats_weigh(moved, float_rows, weight, TAPS, (size_t)width);
+                memcpy(normal[k], moved, (size_t)width * sizeof *moved);
+                kernels->floats_normalise(normal[k], (size_t)width);
+            }
+            assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
+            assert_memory_equal(out[0], out[1], 3 * (size_t)width);
+            assert_memory_equal(normal[0], normal[1], (size_t)width * sizeof(float));
+            for (int k = 0; k < 2; k++) {
+                affine_row row = {in.pixels, W, H, map, 1e-6, 3, 0, width};
+                levels[k * level]->row_sample(out[k], &row);
+            }
+            assert_memory_equal(out[0], out[1], 3 * (size_t)width);
+            for (int backwards = 0; backwards < 2; backwards++) {
+                for (int k = 0; k < 2; k++) {
+                    levels[k * level]->pixels_mix(out[k], in.pixels + 3 * W * 5, rows[4] + 3 * 7,
+                                                  normal[0], 0.75, width, backwards);
+                }
+                assert_memory_equal(out[0], out[1], 3 * (size_t)width);
+            }
+        }
+    }
+    image_free(&in);
 }
 
 static void test_png_round_trip_and_truncation(void **state)
@@ -253,6 +310,13 @@ static void test_windows_of_jpegs(void **state)
         assert_true(image_probe(bytes, size * 3 / 4, IMAGE_LIMITS, &info, &e));
         assert_false(image_decode_window(bytes, size * 3 / 4, &info, 1, &w, &part, &e));
         assert_int_equal(e.status, STATUS_DATA);
+        /* Another marker than the end below the window: nothing is taken on trust. */
+        error other = {0};
+        bytes[size - 1] = 0xfe;
+        w = (image_window){0, 0, 8, 8};
+        assert_true(image_probe(bytes, size, IMAGE_LIMITS, &info, &e));
+        assert_false(image_decode_window(bytes, size, &info, 1, &w, &part, &other));
+        assert_int_equal(other.status, STATUS_DATA);
         free(bytes);
     }
 }
@@ -264,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_resample_same_size_copies),
         cmocka_unit_test(test_resample_against_definition),
         cmocka_unit_test(test_blur_and_erosion),
+        cmocka_unit_test(test_kernels_agree),
         cmocka_unit_test(test_windows_of_jpegs),
         cmocka_unit_test(test_png_round_trip_and_truncation),
     };
