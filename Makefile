@@ -91,7 +91,7 @@ fuzz: all $(FUZZERS:%=$(BUILD)/fuzz/%)
 
 lint:
 	clang-format --dry-run --Werror $(wildcard tools/*.c common/*/*.[ch] tests/unit/*.[ch])
-	shellcheck $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
+	shellcheck -S warning $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
 	mandoc -T lint -W warning man/*.[157] >&2
 	cppcheck --quiet --inline-suppr --error-exitcode=1 --std=c11 -Icommon tools common
 

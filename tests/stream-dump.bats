@@ -51,6 +51,24 @@ END
   [ "$output" = "4 records, 4 errors" ]
 }
 
+@test "--limit stops after so many records, errors among them, and reads no further" {
+  run stream-dump -n 2 good good
+  assert_status 0
+  [ "${#lines[@]}" = 3 ]
+  [[ ${lines[2]} == *'"error"'* ]]
+  run stream-dump -n 1 count
+  assert_status 0
+  [ "${#lines[@]}" = 2 ]
+}
+
+@test "a stream without records shows its header" {
+  head -c "$(grep -abo embedding good | sed -n 1p | cut -d: -f1)" good >empty
+  printf 'embedding\x83\xa4type\xa7trailer\xa7records\x00\xa6errors\x00' >>empty
+  run stream-dump empty
+  assert_status 0
+  [ "$output" = '{"type":"header","blades":1,"kind":"embedding"}' ]
+}
+
 @test "a stream cut at any byte is 65 and names the record" {
   size=$(stat -c %s good)
   for ((cut = 0; cut < size; cut++)); do

@@ -94,8 +94,9 @@ held_out() { # MODEL BATCHES
     train $rates --seed $seed --weights equal -o equal conflict
     # shellcheck disable=SC2086
     train $rates --seed $seed -o learnt conflict
-    echo "equal $(held_out equal others), learnt $(held_out learnt others), $(lambda_of learnt)"
-    [ "$(echo "$(held_out equal others) $(held_out learnt others)" | awk '{ print ($2 < 0.5 * $1) }')" = 1 ]
+    losses="$(held_out equal others) $(held_out learnt others)"
+    echo "equal and learnt: $losses, $(lambda_of learnt)"
+    echo "$losses" | awk '{ exit !($2 < 0.5 * $1) }'
   done
 }
 

@@ -58,13 +58,13 @@ typedef struct cli_tool {
 /* What a tool knows after parsing. Fields are read-only for tools, but for error_count. */
 typedef struct cli {
     const cli_tool *tool;
-    const char *output;  /* -o; NULL: standard output */
-    cli_strings inputs;  /* operands and --files-from, in order; at least one: "-" when none given */
-    bool inputs_given;   /* false: inputs is "-" by default */
-    cli_strings sets;    /* --set: key, value, key, value, ... */
-    cli_strings given;   /* options as given, but for those that cannot change the result */
-    int threads;         /* -j */
-    uint64_t seed;       /* --seed */
+    const char *output; /* -o; NULL: standard output */
+    cli_strings inputs; /* operands and --files-from, in order; at least one: "-" when none given */
+    bool inputs_given;  /* false: inputs is "-" by default */
+    cli_strings sets;   /* --set: key, value, key, value, ... */
+    cli_strings given;  /* options as given, but for those that cannot change the result */
+    int threads;        /* -j */
+    uint64_t seed;      /* --seed */
     bool seed_given;
     bool quiet;
     int verbose;

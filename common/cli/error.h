@@ -8,14 +8,14 @@
 /* Exit statuses of every tool (sysexits(3) where one fits). */
 enum exit_status {
     STATUS_DONE = 0,
-    STATUS_NO = 1,           /* ran, and the answer is "no" */
-    STATUS_USAGE = 64,       /* a wrong option or operand */
-    STATUS_DATA = 65,        /* input is not what it should be */
-    STATUS_NO_INPUT = 66,    /* input cannot be opened */
-    STATUS_INTERNAL = 70,    /* a fault of ours, or numbers that stopped being finite */
-    STATUS_SYSTEM = 71,      /* out of memory, no threads */
+    STATUS_NO = 1,        /* ran, and the answer is "no" */
+    STATUS_USAGE = 64,    /* a wrong option or operand */
+    STATUS_DATA = 65,     /* input is not what it should be */
+    STATUS_NO_INPUT = 66, /* input cannot be opened */
+    STATUS_INTERNAL = 70, /* a fault of ours, or numbers that stopped being finite */
+    STATUS_SYSTEM = 71,   /* out of memory, no threads */
     STATUS_CANNOT_CREATE = 73,
-    STATUS_IO = 74,          /* reading or writing failed */
+    STATUS_IO = 74, /* reading or writing failed */
 };
 
 /* An error that sticks: the first one set is kept, later ones are ignored.

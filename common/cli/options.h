@@ -10,10 +10,10 @@ typedef struct option_set {
     size_t counts[2];
 } option_set;
 
-/* Parses argv; operands go to `operands`, options that can change the result to `given` (name and value,
-   without those marked unrecorded). STATUS_USAGE on error. */
-bool options_parse(const option_set *set, int argc, char **argv, cli_strings *operands, cli_strings *given,
-                   error *e);
+/* Parses argv; operands go to `operands`, options that can change the result to `given` (name and
+   value, without those marked unrecorded). STATUS_USAGE on error. */
+bool options_parse(const option_set *set, int argc, char **argv, cli_strings *operands,
+                   cli_strings *given, error *e);
 
 /* Prints the lines "  -k, --components=N    help" of one table. */
 void options_print(const cli_option *options, size_t count, FILE *to);

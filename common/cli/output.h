@@ -1,5 +1,5 @@
-/* Output files that appear complete or not at all: a temporary name beside the target, fsync, rename.
-   SIGINT and SIGTERM remove what is unfinished. */
+/* Output files that appear complete or not at all: a temporary name beside the target, fsync,
+   rename. SIGINT and SIGTERM remove what is unfinished. */
 #ifndef BLADES_CLI_OUTPUT_H
 #define BLADES_CLI_OUTPUT_H
 
@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 typedef struct output {
-    FILE *file;       /* write here */
-    char *path;       /* NULL: standard output */
-    char *temporary;  /* NULL: standard output, or a target that is no regular file (/dev/null) */
+    FILE *file;      /* write here */
+    char *path;      /* NULL: standard output */
+    char *temporary; /* NULL: standard output, or a target that is no regular file (/dev/null) */
 } output;
 
 /* Opens `path` (NULL or "-": standard output). With `binary`, a terminal is refused (STATUS_USAGE).

@@ -12,7 +12,8 @@ typedef struct progress {
 } progress;
 
 void progress_start(progress *p, const cli *c, const char *unit, int64_t total);
-/* Counts `n` more; redraws at most five times a second. `extra` (may be NULL) is shown at the end. */
+/* Counts `n` more; redraws at most five times a second. `extra` (may be NULL) is shown at the end.
+ */
 void progress_add(progress *p, int64_t n, const char *extra);
 /* Leaves the last line standing. */
 void progress_end(progress *p);
