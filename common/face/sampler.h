@@ -47,7 +47,7 @@ typedef struct sampler {
     const draw_table *table;
     size_t batch;
     bool balanced, flip;
-    bool shift; /* windows of training faces lie anywhere, not in the middle */
+    bool shift;         /* windows of training faces lie anywhere, not in the middle */
     int64_t pass_first; /* number of the first pass: differs from window to window of a pipe */
     pass_order train, val;
     /* Work space of balanced passes: */

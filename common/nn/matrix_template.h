@@ -208,12 +208,10 @@ static void KERNEL(nn)(int n, int N, int K, const void *A, long lda, const void 
                 next = KERNEL(nn_part)(P, N, depth, k, column + PANEL);
             else if (k + part < depth)
                 next = KERNEL(nn_part)(P, N, depth, k + part, 0);
-            if (N - column < width)
-                KERNEL(nn_ragged)
-                (N - column, width, n, part, a, stride, p, next, C + column, ldc, add);
-            else
-                KERNEL(nn_vectors)
-                (width / LANES, n, part, a, stride, p, next, C + column, ldc, add);
+            if (N - column < width) KERNEL(nn_ragged)
+            (N - column, width, n, part, a, stride, p, next, C + column, ldc, add);
+            else KERNEL(nn_vectors)(width / LANES, n, part, a, stride, p, next, C + column, ldc,
+                                    add);
         }
     }
 }
