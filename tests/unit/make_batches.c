@@ -5,7 +5,8 @@
    validation batch first), "lonely" (no validation batches), "tasks" (a second segment with other
    tasks), "unnumbered" (no step numbers), "plain" (the header holds the tasks alone), "error" (an
    error record in between). Other tasks: "shuffled" (one more, fine with the labels of other
-   images), "conflict" (coarse, fine, and three times coarse with the labels of other images). */
+   images), "twice" (coarse, fine, and that one), "conflict" (coarse, fine, and three times coarse
+   with the labels of other images). */
 #include "cli/random.h"
 #include "stream/record.h"
 
@@ -64,11 +65,12 @@ static void put_task(stream_chunk *k, const task_text *t)
 static void put_header(stream_chunk *k, int count)
 {
     bool conflict = strcmp(wrong, "conflict") == 0;
-    if (strcmp(wrong, "shuffled") == 0) count++;
+    bool twice = strcmp(wrong, "twice") == 0;
+    if (twice || strcmp(wrong, "shuffled") == 0) count++;
     record_begin(k, "header");
     put_integer(k, "blades", 1);
     put_text(k, "kind", "batch");
-    int first = conflict ? COARSE : 0, more = conflict ? CONFLICTS : 0;
+    int first = conflict || twice ? COARSE : 0, more = conflict ? CONFLICTS : 0;
     put_array(k, "tasks", (size_t)(count - first + more));
     for (int i = first; i < count; i++) put_task(k, &tasks[i]);
     for (int i = 0; i < more; i++) put_task(k, &tasks[TASKS + 1 + i]);
