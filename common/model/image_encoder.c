@@ -240,6 +240,8 @@ static void recompute_assign(image_encoder *m)
             k->again = block_end(k) + 1;
             if (s < m->config.recompute_end) k->again = k->last;
             if (s < m->config.recompute) k->again = k->first;
+            /* Every other output, so that the input it is the sum of is stored. */
+            k->rejoined = b % 2 == 0 && !block_is_recomputed(k);
         }
 }
 
@@ -310,7 +312,8 @@ static void slot_layout(const image_encoder *m, slot *s, arena *a)
     if (!stem_is_recomputed(m)) s->y[STEM] = arena_take(a, output_size(m, STEM));
     s->pooled = arena_take(a, pooled_size(m));
     s->index = arena_take(a, pooled_size(m) / m->w.block->size);
-    for (int b = 0; b < m->blocks; b++) s->z[b] = arena_take(a, block_size(m, b));
+    for (int b = 0; b < m->blocks; b++)
+        if (!m->block[b].rejoined) s->z[b] = arena_take(a, block_size(m, b));
     for (int u = 0; u < m->units; u++) norm_layout(m, &s->norm[u], u, a);
     s->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));
     stored_layout(m, s, a);
@@ -336,6 +339,17 @@ static void recomputed_layout(image_encoder *m, arena *a)
         used = larger(used, a->used);
     }
     a->used = used;
+}
+
+/* Outputs of blocks that are not stored: one place for all of them, of all slots. */
+static void rejoined_layout(image_encoder *m, arena *a)
+{
+    size_t largest = 0;
+    for (int b = 0; b < m->blocks; b++)
+        if (m->block[b].rejoined) largest = larger(largest, block_size(m, b));
+    void *place = m->slots ? arena_take(a, largest) : NULL;
+    for (int b = 0; b < m->blocks; b++)
+        for (int i = 0; i < m->slots && m->block[b].rejoined; i++) m->slot[i].z[b] = place;
 }
 
 static void buffers_layout(image_encoder *m, arena *a)
@@ -379,6 +393,7 @@ static void memory_layout(image_encoder *m, arena *a)
     workspace_take(&m->w, a);
     for (int i = 0; i < m->slots; i++) slot_layout(m, &m->slot[i], a);
     recomputed_layout(m, a);
+    rejoined_layout(m, a);
     buffers_layout(m, a);
     folded_layout(m, a);
 }

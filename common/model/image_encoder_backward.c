@@ -93,6 +93,7 @@ static void *chain_backward(image_encoder *m, const float *values, slot *s, int 
 static void block_backward(image_encoder *m, const float *values, slot *s, int b, float *gradient)
 {
     const block *k = &m->block[b];
+    if (b > 0 && m->block[b - 1].rejoined) block_join(m, s, b - 1);
     norm_backward(m, values, s, k->last, 1, gradient);
     if (k->shortcut >= 0) norm_backward(m, values, s, k->shortcut, 2, gradient);
     void *g = chain_backward(m, values, s, b, gradient);

@@ -65,8 +65,7 @@ static void unit_forward(image_encoder *m, const float *values, slot *s, int u, 
                                  values + k->running_variance, weight, bias);
 }
 
-/* z = max(last + shortcut, 0), a few rows at a time. */
-static void block_join(const image_encoder *m, const slot *s, int b)
+void block_join(const image_encoder *m, const slot *s, int b)
 {
     const block *k = &m->block[b];
     const batchnorm *last = &s->norm[k->last];

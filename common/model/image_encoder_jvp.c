@@ -52,6 +52,7 @@ static void block_jvp(image_encoder *m, const float *values, const float *tangen
     void *output = m->outer[k->gradient];
     operand tx = {.kind = OPERAND_PLAIN, .x = input};
     if (block_is_recomputed(k)) block_recompute(m, values, s, b);
+    if (k->rejoined) block_join(m, s, b);
     /* Of three units the first one's tangent has been used when the last one's comes. */
     void *end = k->shortcut >= 0 ? output : m->inner[1];
     for (int u = k->first; u <= k->last; u++) {

@@ -25,6 +25,7 @@ typedef struct block {
     int pixels;      /* of an output image */
     int channels;    /* of the output, padded */
     int again;       /* the outputs of the units from this one on are not stored */
+    bool rejoined;   /* nor is the block's own: it is the sum again of what is */
     int gradient;    /* which of the encoder's outer buffers holds the gradient at the output */
 } block;
 
@@ -37,7 +38,7 @@ typedef struct slot {
     batchnorm norm[MAXIMUM_UNITS];
     void *pooled;            /* the input of block 0 */
     uint8_t *index;          /* of the max pooling */
-    void *z[MAXIMUM_BLOCKS]; /* outputs of blocks */
+    void *z[MAXIMUM_BLOCKS]; /* outputs of blocks; those that are not stored share a place */
     float *average;          /* (n, channels) before fc */
 } slot;
 
@@ -112,6 +113,8 @@ static inline operand unit_input(const slot *s, int b, const block *k, int u)
 void block_recompute(image_encoder *m, const float *values, slot *s, int b);
 /* The same for the stem. */
 void stem_recompute(image_encoder *m, const float *values, slot *s);
+/* Block b's output: z = max(last + shortcut, 0). */
+void block_join(const image_encoder *m, const slot *s, int b);
 
 /* Writes the images normalised, with borders of zeros, for the stem. */
 void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, const float mean[3],
