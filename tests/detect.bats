@@ -360,6 +360,21 @@ embeddings() { # the same four sources for every test
   [ $status -le 1 ] && [ "$(grep -c ': looks ' out)" = 12 ]
   BLADES_MODEL=model.safetensors BLADES_DETECTOR=detector.safetensors \
     run -0 "$BLADES_ROOT/pipelines/blades-score" -h
+  # boxes: the same as embed and score with them, a line a face
+  status=0
+  "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors -a faces.json photos >boxed || status=$?
+  exif-extract -q photos/*.jpg | face-locate -q --annotations faces.json | embed -q -m model.safetensors |
+    score -q -d detector.safetensors --text >want
+  [ $status -le 1 ] && cmp boxed want && [ "$(grep -c '#0: looks ' boxed)" = 12 ]
+  grep -v "$(basename "$(ls photos | head -1)")" faces.json >fewer.json
+  run -65 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors -a fewer.json photos
+  [ "$(grep -c ': could not be examined' <<<"$output")" = 1 ]
+  status=0
+  "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors -c 0.8 photos >central || status=$?
+  [ $status -le 1 ] && [ "$(grep -c ': looks ' central)" = 12 ]
+  run ! cmp -s central out
+  run -66 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors -a nothing.json photos
+  run -66 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos/nothing.jpg
   echo no image >photos/broken.jpg
   run -65 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos
   [[ "$output" == *"broken.jpg: could not be examined"* ]]
