@@ -303,9 +303,10 @@ int cli_finish_status(cli *c, const error *e, int status)
         status = STATUS_IO;
     }
     if (c->error_count > 0 && !e->status) {
-        cli_note(c, "%lld error record%s written", (long long)c->error_count,
-                 c->error_count == 1 ? "" : "s");
-        if (status == STATUS_DONE && c->error_count > c->max_errors) status = STATUS_DATA;
+        bool decides = status == STATUS_DONE && c->error_count > c->max_errors;
+        if (decides) status = STATUS_DATA;
+        (decides ? cli_warn : cli_note)(c, "%lld error record%s written", (long long)c->error_count,
+                                        c->error_count == 1 ? "" : "s");
     }
     free_cli(c);
     return status;
