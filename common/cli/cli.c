@@ -120,8 +120,10 @@ static void print_usage(const cli_tool *tool, FILE *to)
     cli_option common[COMMON_OPTIONS];
     common_options unused = {0};
     fill_common_table(common, &unused);
-    fprintf(to, "usage: %s [options]%s%s\n%s\n\n", tool->name, tool->operands ? " " : "",
-            tool->operands ? tool->operands : "", tool->summary);
+    fprintf(to, "usage: %s [options]%s%s\n", tool->name, tool->operands ? " " : "",
+            tool->operands ? tool->operands : "");
+    options_print_text(tool->summary, 0, 0, to);
+    fputc('\n', to);
     options_print(tool->options, tool->option_count, to);
     if (tool->option_count) fputc('\n', to);
     options_print(common, COMMON_OPTIONS, to);
