@@ -61,6 +61,12 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
     score -q -d detector -o scored $file
   done
   for tool in gmm-fit mlp-fit tsne; do refused 'embeddings of two different models (aa and bb)' two-models $tool; done
+  for fit in "gmm-fit -k 2" mlp-fit; do
+    $fit -q -o of-aa model-aa
+    score -q -d of-aa -o scored model-aa
+    refused 'embeddings of the model bb, but of-aa was fitted to those of aa' model-bb score -d of-aa
+    refused 'embeddings of the model bb' two-models score -d of-aa
+  done
 }
 
 @test "a score that is no number is refused with the file and the record" {

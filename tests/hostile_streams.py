@@ -92,6 +92,8 @@ for name, parts in {
     write("segments/" + name, *parts)
 write("empty/no-records", header(), trailer(0))
 write("empty/only-errors", header(), error, error, trailer(0, 2))
+for model in ("aa", "bb"):
+    write("./model-" + model, header(model=model), *faces, trailer(24))
 write("./two-models", header(model="aa"), *faces, trailer(24), header(model="bb"), faces[0], trailer(1))
 
 # Scores.
