@@ -16,7 +16,7 @@ each_tool() { # COMMAND with $tool, must hold for every tool
 @test "every tool has --help on standard output that fits a screen, and a man page" {
   check() {
     "$tool" --help >help 2>error && [ ! -s error ] && grep -q "^usage: $tool " help &&
-      [ "$(wc -l <help)" -le 60 ] && [ -f "$BLADES_ROOT/man/$tool.1" ]
+      [ "$(wc -l <help)" -le 60 ] && [ "$(wc -L <help)" -le 80 ] && [ -f "$BLADES_ROOT/man/$tool.1" ]
   }
   each_tool check
 }

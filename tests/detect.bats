@@ -118,6 +118,10 @@ embeddings() { # the same four sources for every test
   gmm-fit -q -k 2 --no-provenance -o with photos fakes 2>said
   cmp alone with
   grep -q 'left out 50' said # also under -q
+  "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
+  gmm-fit -k 2 --no-provenance -o with photos manipulated 2>said
+  cmp alone with
+  grep -q 'left out 50 manipulated faces' said
   run ! gmm-fit -q -k 2 --calibrate fakes -o detector photos
 }
 

@@ -42,8 +42,9 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   inputs
   check() {
     "${line[@]}" -q <"$2" >from-stdin 2>error && cat "$2" | "${line[@]}" -q - >from-pipe 2>>error &&
-      "${line[@]}" -q "$2" >from-file 2>>error || { cat error >&2; return 1; }
-    [ -s from-file ]
+      "${line[@]}" -q <(cat "$2") >from-operand 2>>error && "${line[@]}" -q "$2" >from-file 2>>error ||
+      { cat error >&2; return 1; }
+    [ -s from-file ] && cmp from-file from-stdin && cmp from-file from-pipe && cmp from-file from-operand
   }
   each_reader check
 }
@@ -115,6 +116,31 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   each_reader check
 }
 
+@test "a signal ends every tool and leaves no half file" {
+  inputs
+  begun=0
+  check() { # on a stream that stalls before its end
+    local feeder tool status=0
+    rm -f fifo
+    mkfifo fifo
+    { head -c -40 "$2"; exec sleep 60; } >fifo 3>&- &
+    feeder=$!
+    "${line[@]}" -q -o result fifo 2>error 3>&- &
+    tool=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      compgen -G 'result.??????' >/dev/null && begun=$((begun + 1)) && break
+      sleep 0.1
+    done
+    kill -TERM $tool
+    wait $tool || status=$?
+    kill $feeder
+    wait $feeder || true
+    [ $status = 143 ] && ! compgen -G 'result*' || { echo "status $status: $(ls result*) $(cat error)" >&2; rm -f result*; return 1; }
+  }
+  each_reader check
+  [ $begun -ge 5 ] # the others write when they have read everything
+}
+
 @test "the same bytes for any number of threads" {
   inputs
   check() {
@@ -140,9 +166,25 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   stream-dump s.msgpack | grep '"error"' | grep -q '"source":"x"'
 }
 
+@test "an error record passes every stage of training and embedding, and is no error of theirs" {
+  inputs
+  echo "no image" >photos/text.jpg
+  exif-extract -q --max-errors 1 -o photos.stream photos/*.jpg
+  face-locate -q --annotations faces.json -o located.stream photos.stream
+  face-manipulate -q --size 32 -o faces.stream located.stream
+  pretext-batch -q --tasks tasks.json --batch 2 --val-fraction 0.3 -o batches.stream faces.stream
+  embed -q -m model.safetensors -o embedded.stream located.stream
+  for stream in *.stream; do
+    [ "$(stream-dump $stream | grep -c '"type":"error","id":"photos/text.jpg","stage":"exif-extract","reason":"')" = 1 ]
+  done
+  blades-train --no-progress --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 32 --steps 1000 \
+    -o m.safetensors batches.stream 2>said
+  grep -q '1 error records in the stream' said
+}
+
 @test "provenance lists the chain; --no-provenance leaves it out" {
   inputs
-  stream-dump --header scores.msgpack >header
+  score -q -d detector.safetensors embeddings.msgpack | stream-dump --header >header
   for tool in embed score; do grep -q "\"tool\":\"$tool\"" header; done
   score --no-provenance -d detector.safetensors embeddings.msgpack | stream-dump --header >header
   ! grep -q provenance header

@@ -50,6 +50,21 @@ experiment() { # ARGUMENTS of make
   experiment -q "$out"/{oc,matched,bc,coarse}.txt
 }
 
+@test "held-out-coarse: means over the validated batches of the last epoch" {
+  line() { # EPOCH LOSS ACCURACY AUC
+    printf '{"step":1,"epoch":%s,"validation_loss":%s,"validation_accuracy":%s,"validation_auc":%s,"lambda":{}}\n' "$@"
+  }
+  { line 0 9 0.1 0.1; line 11 0.2 0.5 0.6; echo '{"step":2,"epoch":11,"total_loss":7}'; line 11 4e-1 1.0 0.8; } >one.log
+  { line 0 0.1 0.25 0.5; line 1 0.3 0.75 0.5; } >two.log
+  run "$BLADES_ROOT/pipelines/held-out-coarse" first=one.log second=two.log
+  assert_status 0
+  [[ "${lines[1]}" =~ ^first\ +2\ +0.3000\ +75.0\ +70.0$ ]]
+  [[ "${lines[2]}" =~ ^second\ +1\ +0.3000\ +75.0\ +50.0$ ]]
+  echo '{"step":2,"epoch":11,"total_loss":7}' >none.log
+  run "$BLADES_ROOT/pipelines/held-out-coarse" none=none.log
+  assert_status 65
+}
+
 @test "real-faces.mk without a folder, and with one that lacks annotations, says so" {
   run make -s -C "$BLADES_ROOT" -f pipelines/real-faces.mk BUILD="$BLADES_BUILD"
   [ "$status" = 2 ]

@@ -14,6 +14,7 @@ bad = record(("type", text("error")), ("id", text("b")), ("stage", text("x")), (
 def trailer(n, m): return record(("type", text("trailer")), ("records", number(n)), ("errors", number(m)))
 def write(name, *parts): open(name, "wb").write(b"".join(parts))
 write("good", header, one, bad, trailer(1, 1))
+open("ends", "w").write("%d %d" % (len(header + one), len(header + one + bad))) # where records 2 and 3 begin
 write("count", header, one, bad, trailer(2, 1))
 write("errors", header, one, bad, trailer(1, 0))
 write("version", record(("type", text("header")), ("blades", number(2)), ("kind", text("face"))), trailer(0, 0))
@@ -71,12 +72,13 @@ END
 
 @test "a stream cut at any byte is 65 and names the record" {
   size=$(stat -c %s good)
+  read -r second third <ends || true
   for ((cut = 0; cut < size; cut++)); do
     head -c "$cut" good >short
     status=0
     stream-dump short >out 2>error || status=$?
     [ $status = 65 ] || { echo "cut at $cut: $status" >&2; return 1; }
-    grep -q '^stream-dump: short: record [123]: ' error
+    grep -q "^stream-dump: short: record $((1 + (cut >= second) + (cut >= third))): " error
   done
 }
 

@@ -69,16 +69,15 @@ static bool load_detector(run_state *r, error *e)
 }
 
 /* A detector judges the embeddings of the one model it was fitted to. */
-static bool check_model(const run_state *r, const msgpack_object *header, error *e)
+static bool check_model(const run_state *r, error *e)
 {
-    char *model = object_text_copy(header, "model");
+    char *model = object_text_copy(stream_reader_header(r->reader), "model");
     bool good = !model || !r->detector.model || strcmp(model, r->detector.model) == 0;
     if (!good)
-        error_set(
-            e, STATUS_DATA,
-            "%s was fitted to embeddings of the model %s, these are of %s: embed and fit with "
-            "the same model",
-            options.detector, r->detector.model, model);
+        error_set(e, STATUS_DATA,
+                  "%s: embeddings of the model %s, but %s was fitted to those of %s: embed and fit "
+                  "with the same model",
+                  stream_reader_input(r->reader), model, options.detector, r->detector.model);
     free(model);
     return good;
 }
@@ -88,7 +87,7 @@ static bool write_header(run_state *r, error *e)
     static const char *const own[] = {"blades",   "kind",   "provenance", "dimension",
                                       "detector", "higher", "threshold",  NULL};
     const msgpack_object *input = stream_reader_header(r->reader);
-    if (!check_model(r, input, e)) return false;
+    if (!check_model(r, e)) return false;
     if (options.text) return true;
     stream_chunk *header = stream_writer_header_begin(&r->writer, input);
     put_text(header, "detector", detector_kind_names[r->detector.kind]);

@@ -62,7 +62,6 @@ static void say(void *context, int iterations)
 static bool lay_out(run_state *r, error *e)
 {
     points p = embeddings_points(&r->faces, NULL, r->faces.count);
-    if (r->faces.count == 0) return error_set(e, STATUS_DATA, "there are no embeddings");
     r->positions = memory_allocate(2 * p.count, sizeof *r->positions, e);
     if (!r->positions) return false;
     if (options.method == METHOD_PCA)

@@ -120,8 +120,10 @@ static void print_usage(const cli_tool *tool, FILE *to)
     cli_option common[COMMON_OPTIONS];
     common_options unused = {0};
     fill_common_table(common, &unused);
-    fprintf(to, "usage: %s [options]%s%s\n%s\n\n", tool->name, tool->operands ? " " : "",
-            tool->operands ? tool->operands : "", tool->summary);
+    fprintf(to, "usage: %s [options]%s%s\n", tool->name, tool->operands ? " " : "",
+            tool->operands ? tool->operands : "");
+    options_print_text(tool->summary, 0, 0, to);
+    fputc('\n', to);
     options_print(tool->options, tool->option_count, to);
     if (tool->option_count) fputc('\n', to);
     options_print(common, COMMON_OPTIONS, to);
@@ -303,9 +305,10 @@ int cli_finish_status(cli *c, const error *e, int status)
         status = STATUS_IO;
     }
     if (c->error_count > 0 && !e->status) {
-        cli_note(c, "%lld error record%s written", (long long)c->error_count,
-                 c->error_count == 1 ? "" : "s");
-        if (status == STATUS_DONE && c->error_count > c->max_errors) status = STATUS_DATA;
+        bool decides = status == STATUS_DONE && c->error_count > c->max_errors;
+        if (decides) status = STATUS_DATA;
+        (decides ? cli_warn : cli_note)(c, "%lld error record%s written", (long long)c->error_count,
+                                        c->error_count == 1 ? "" : "s");
     }
     free_cli(c);
     return status;

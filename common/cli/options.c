@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { LONG_BASE = 256 }; /* getopt's value of the i-th option is LONG_BASE + i */
+enum { HELP_WIDTH = 80, HELP_INDENT = 32 };
 
 static size_t option_total(const option_set *set)
 {
@@ -153,6 +154,21 @@ bool options_parse(const option_set *set, int argc, char **argv, cli_strings *op
     return done;
 }
 
+void options_print_text(const char *text, size_t column, size_t indent, FILE *to)
+{
+    bool first = true;
+    for (size_t length; *text; text += length + strspn(text + length, " ")) {
+        length = strcspn(text, " ");
+        if (!first && column + 1 + length > HELP_WIDTH)
+            column = (size_t)fprintf(to, "\n%*s", (int)indent, "") - 1;
+        else if (!first)
+            column += (size_t)fprintf(to, " ");
+        column += fwrite(text, 1, length, to);
+        first = false;
+    }
+    fputc('\n', to);
+}
+
 void options_print(const cli_option *options, size_t count, FILE *to)
 {
     for (size_t i = 0; i < count; i++) {
@@ -162,6 +178,7 @@ void options_print(const cli_option *options, size_t count, FILE *to)
         if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
         snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->kind == CLI_FLAG ? "" : "=",
                  o->kind == CLI_FLAG ? "" : argument);
-        fprintf(to, "  %-*s %s\n", strlen(left) > 29 ? 0 : 29, left, o->help);
+        int column = fprintf(to, "  %-*s ", HELP_INDENT - 3, left);
+        options_print_text(o->help, (size_t)column, HELP_INDENT, to);
     }
 }

@@ -18,4 +18,8 @@ bool options_parse(const option_set *set, int argc, char **argv, cli_strings *op
 /* Prints the lines "  -k, --components=N    help" of one table. */
 void options_print(const cli_option *options, size_t count, FILE *to);
 
+/* Prints words, at most 80 columns a line: the first line has `column` already, the others begin at
+   `indent`. */
+void options_print_text(const char *text, size_t column, size_t indent, FILE *to);
+
 #endif

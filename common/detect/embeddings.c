@@ -39,12 +39,15 @@ bool embedding_vector(const msgpack_object *record, size_t *dimension, float *ro
     }
     if (!room) return true;
     memcpy(room, bytes, size);
-    for (size_t j = 0; j < *dimension; j++)
-        if (!isfinite(room[j])) {
-            *reason = "its vector holds a value that is not finite";
-            return false;
-        }
-    return true;
+    double square = 0;
+    for (size_t j = 0; j < *dimension; j++) square += (double)room[j] * (double)room[j];
+    if (!isfinite(square))
+        *reason = "its vector holds a value that is not finite";
+    else if (square > EMBEDDING_LENGTH_MAX * EMBEDDING_LENGTH_MAX)
+        *reason = "its vector is longer than 1e15";
+    else
+        return true;
+    return false;
 }
 
 static bool grow(embeddings *s, error *e)
@@ -78,17 +81,22 @@ static bool keep_record(embedding_info *info, const msgpack_object *record, erro
     return info->rest || error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
-static bool add_record(embeddings *s, const stream_record *r, bool keep, error *e)
+static bool vector_error(const char *input, const stream_record *r, const char *reason, error *e)
+{
+    return error_set(e, STATUS_DATA, "%s: record %lld (%.200s): %s", input, (long long)r->number,
+                     r->id, reason);
+}
+
+static bool add_record(embeddings *s, const char *input, const stream_record *r, bool keep,
+                       error *e)
 {
     const char *reason;
     const msgpack_object *o = &r->object;
     if (s->dimension == 0 && !embedding_vector(o, &s->dimension, NULL, &reason))
-        return error_set(e, STATUS_DATA, "record %lld (%s): %s", (long long)r->number, r->id,
-                         reason);
+        return vector_error(input, r, reason, e);
     if (!grow(s, e)) return false;
     if (!embedding_vector(o, &s->dimension, s->vectors + s->count * s->dimension, &reason))
-        return error_set(e, STATUS_DATA, "record %lld (%s): %s", (long long)r->number, r->id,
-                         reason);
+        return vector_error(input, r, reason, e);
     embedding_info *info = &s->info[s->count];
     char *source = object_text_copy(o, "source"), *photo = object_text_copy(o, "photo");
     *info = (embedding_info){
@@ -106,13 +114,13 @@ static bool add_record(embeddings *s, const stream_record *r, bool keep, error *
 }
 
 /* Embeddings of two models have nothing to do with each other. */
-static bool check_header(embeddings *s, const msgpack_object *header, error *e)
+static bool check_header(embeddings *s, const stream_reader *reader, error *e)
 {
-    char *model = object_text_copy(header, "model");
+    char *model = object_text_copy(stream_reader_header(reader), "model");
     bool good = !model || !s->model || strcmp(model, s->model) == 0;
     if (!good)
-        error_set(e, STATUS_DATA, "embeddings of two different models (%s and %s)", s->model,
-                  model);
+        error_set(e, STATUS_DATA, "%s: embeddings of two different models (%s and %s)",
+                  stream_reader_input(reader), s->model, model);
     if (s->model || !good)
         free(model);
     else
@@ -120,35 +128,45 @@ static bool check_header(embeddings *s, const msgpack_object *header, error *e)
     return good;
 }
 
+static bool keep_header(embeddings *s, const stream_reader *reader, error *e)
+{
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &s->header, msgpack_sbuffer_write);
+    return msgpack_pack_object(&packer, *stream_reader_header(reader)) == 0 ||
+           error_set(e, STATUS_SYSTEM, "out of memory");
+}
+
+static bool read_records(embeddings *s, stream_reader *reader, bool keep, error *e)
+{
+    int64_t segment = 0;
+    stream_record *record;
+    int more;
+    while ((more = stream_reader_next(reader, &record, e)) > 0) {
+        bool good = record->segment == segment || check_header(s, reader, e);
+        segment = record->segment;
+        if (record->is_error)
+            s->errors++;
+        else
+            good = good && add_record(s, stream_reader_input(reader), record, keep, e);
+        stream_record_free(record);
+        if (!good) return false;
+    }
+    if (more == 0 && s->count == 0)
+        return error_set(e, STATUS_DATA, "%s: there are no embeddings, and %zu error records",
+                         stream_reader_input(reader), s->errors);
+    return more == 0;
+}
+
 bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e)
 {
     static const char *const kinds[] = {"embedding", NULL};
     *s = (embeddings){0};
     stream_reader *reader = stream_reader_open(inputs, kinds, e);
-    if (!reader) return false;
-    const msgpack_object *header = stream_reader_header(reader);
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, &s->header, msgpack_sbuffer_write);
-    int more = msgpack_pack_object(&packer, *header) == 0
-                   ? 1
-                   : (error_set(e, STATUS_SYSTEM, "out of memory"), -1);
-    if (more > 0 && !check_header(s, header, e)) more = -1;
-    int64_t segment = 0;
-    stream_record *record;
-    while (more > 0 && (more = stream_reader_next(reader, &record, e)) > 0) {
-        if (record->segment != segment && !check_header(s, stream_reader_header(reader), e))
-            more = -1;
-        segment = record->segment;
-        if (record->is_error)
-            s->errors++;
-        else if (more > 0 && !add_record(s, record, keep_records, e))
-            more = -1;
-        stream_record_free(record);
-    }
+    bool good = reader && keep_header(s, reader, e) && check_header(s, reader, e) &&
+                read_records(s, reader, keep_records, e);
     stream_reader_close(reader);
-    if (more == 0) return true;
-    embeddings_free(s);
-    return false;
+    if (!good) embeddings_free(s);
+    return good;
 }
 
 void embeddings_free(embeddings *s)

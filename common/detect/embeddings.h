@@ -17,6 +17,9 @@ extern const char *const face_label_names[];
 /* The label of a record: its key `label`. */
 face_label face_label_of(const msgpack_object *record);
 
+/* Longer vectors are refused: products of float32 stay finite. embed's have the length 1. */
+#define EMBEDDING_LENGTH_MAX 1e15
+
 typedef struct embedding_info {
     char *id, *photo; /* photo: the photo's id, or the id when there is none */
     char *source;     /* "" when there is none */
@@ -36,15 +39,15 @@ typedef struct embeddings {
 } embeddings;
 
 /* Reads streams of kind "embedding" one after the other; with `keep_records` also what the records
-   hold beside the vectors. STATUS_DATA when a vector is missing, not finite, or of another
-   dimension than the first, and when segments name different models. */
+   hold beside the vectors. STATUS_DATA when there are none, when a vector is missing, not finite,
+   too long, or of another dimension than the first, and when segments name different models. */
 bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e);
 void embeddings_free(embeddings *s);
 
 /* The vector of a record: `dimension` floats, or when it is 0, as many as there are, which it
-   becomes. NULL with the reason set when it has none of that dimension or a value that is not
-   finite. The vector is copied to `room` when that is not NULL (room for *dimension floats; needs
-   it known). */
+   becomes. False with the reason set when it has none of that dimension, a value that is not
+   finite, or a length above EMBEDDING_LENGTH_MAX. The vector is copied to `room` when that is not
+   NULL (room for *dimension floats; needs it known). */
 bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
                       const char **reason);
 

@@ -115,7 +115,8 @@ size_t method_errors(const method *m, size_t group)
     return group < m->errors_size ? m->errors[group] : 0;
 }
 
-static bool add_record(evaluation *v, method *m, const stream_record *r, error *e)
+static bool add_record(evaluation *v, method *m, const char *input, const stream_record *r,
+                       error *e)
 {
     double score;
     bool generated;
@@ -124,7 +125,7 @@ static bool add_record(evaluation *v, method *m, const stream_record *r, error *
     if (labelled < 0) return false;
     if (r->is_error) return method_add_failed(m, r->id, group, e);
     if (!object_number(&r->object, "score", &score))
-        return error_set(e, STATUS_DATA, "%s: record %lld (%s) has no finite score", m->path,
+        return error_set(e, STATUS_DATA, "%s: record %lld (%.200s) has no finite score", input,
                          (long long)r->number, r->id);
     if (!labelled) {
         m->unlabelled++;
@@ -151,12 +152,14 @@ bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *i
     while (more > 0 && (more = stream_reader_next(reader, &record, e)) > 0) {
         bool photographic = object_text_is(stream_reader_header(reader), "higher", "photographic");
         if (segment >= 0 && photographic != m->higher_is_photographic) {
-            error_set(e, STATUS_DATA, "%s: scores of opposite direction in one input", path);
+            error_set(e, STATUS_DATA,
+                      "%s: record %lld: scores of the opposite direction of those before",
+                      stream_reader_input(reader), (long long)record->number);
             more = -1;
         }
         m->higher_is_photographic = photographic;
         segment = record->segment;
-        if (more > 0 && !add_record(v, m, record, e)) more = -1;
+        if (more > 0 && !add_record(v, m, stream_reader_input(reader), record, e)) more = -1;
         stream_record_free(record);
     }
     stream_reader_close(reader);

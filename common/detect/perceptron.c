@@ -172,7 +172,7 @@ static void update_linear(const training *t, size_t rows)
 static double cross_entropy(double probability, uint8_t label)
 {
     double right = label ? probability : 1 - probability;
-    return -log(right > 1e-12 ? right : 1e-12);
+    return -log(right < 1e-12 ? 1e-12 : right); /* what is no number stays none */
 }
 
 /* Weighted cross-entropy of the batch (a sum); t->output becomes the gradient of its mean. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FACES_MAX = 1000 }; /* of one photo */
@@ -24,10 +25,13 @@ struct face_source {
 /* ---- Opening ------------------------------------------------------------------------------------
  */
 
+/* What can be read but once, a pipe say, is not looked into: it is a stream like standard input. */
 static bool is_stream(const char *path)
 {
     unsigned char head[2];
+    struct stat status;
     if (strcmp(path, "-") == 0) return true;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) return true;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
     ssize_t got = read(file, head, sizeof head);

@@ -13,8 +13,9 @@ typedef struct image_info {
     int orientation;   /* EXIF, 1..8; 1 when absent or invalid */
 } image_info;
 
-/* Limits for untrusted images. Memory of one decoding: the file, 3 bytes a decoded pixel and, for
-   progressive and interlaced files, at most 6 bytes a stored pixel more. */
+/* Limits for untrusted images. Memory of one decoding: the file and the part of it that a window
+   needs, 3 bytes a decoded pixel and, for progressive and interlaced files, at most 6 bytes a stored
+   pixel more. */
 typedef struct image_limits {
     int64_t pixels; /* most stored pixels */
     int64_t bytes;  /* longest file */

@@ -1,14 +1,12 @@
 /* JPEG through libjpeg-turbo, with its errors, its warnings about lost data and its work bounded.
  */
 #include "image/codec.h"
+#include "image/jpeg_window.h"
 
 #include <limits.h>
 #include <setjmp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jpeglib.h>
 
 #include <jerror.h>
 
@@ -22,6 +20,7 @@ typedef struct jpeg_reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     error *e;
+    uint8_t *spare; /* a row; freed with the reader */
 } jpeg_reader;
 
 static _Noreturn void jpeg_failed(j_common_ptr info)
@@ -113,15 +112,16 @@ static void cmyk_row(const uint8_t *cmyk, uint8_t *rgb, int width, bool inverted
     }
 }
 
-static void rows_read(jpeg_reader *r, image *out, bool four, uint8_t *spare)
+static void rows_read(jpeg_reader *r, image *out)
 {
     struct jpeg_decompress_struct *info = &r->info;
+    bool four = info->num_components == 4;
     size_t stride = (size_t)out->width * 3;
     for (int y = 0; y < out->height;) {
         uint8_t *row = out->pixels + (size_t)y * stride;
         if (four) {
-            jpeg_read_scanlines(info, &spare, 1);
-            cmyk_row(spare, row, out->width, info->saw_Adobe_marker);
+            jpeg_read_scanlines(info, &r->spare, 1);
+            cmyk_row(r->spare, row, out->width, info->saw_Adobe_marker);
             y++;
             continue;
         }
@@ -138,15 +138,20 @@ static void rows_read(jpeg_reader *r, image *out, bool four, uint8_t *spare)
 /* Upsampled colours at the edge of what is decoded depend on it: that many pixels more are. */
 #define WINDOW_MARGIN 8
 
-/* Makes the decompressor leave columns out, and the window what will come out, widened and within
-   the image. */
-static void window_start(jpeg_reader *r, image_window *w)
+static void window_widen(image_window *w, int width, int height)
 {
-    int width = (int)r->info.output_width, height = (int)r->info.output_height;
     w->left = w->left > WINDOW_MARGIN ? w->left - WINDOW_MARGIN : 0;
     w->top = w->top > WINDOW_MARGIN ? w->top - WINDOW_MARGIN : 0;
     w->right = w->right < width - WINDOW_MARGIN ? w->right + WINDOW_MARGIN : width;
     w->bottom = w->bottom < height - WINDOW_MARGIN ? w->bottom + WINDOW_MARGIN : height;
+}
+
+/* Makes the decompressor leave columns out, and the window what will come out, widened and within
+   the image. */
+static void window_start(jpeg_reader *r, image_window *w)
+{
+    int width = (int)r->info.output_width;
+    window_widen(w, width, (int)r->info.output_height);
     if (w->left > 0 || w->right < width) {
         JDIMENSION left = (JDIMENSION)w->left, columns = (JDIMENSION)(w->right - w->left);
         jpeg_crop_scanline(&r->info, &left, &columns);
@@ -157,14 +162,8 @@ static void window_start(jpeg_reader *r, image_window *w)
 
 /* Are the rest of the file's only scan data and restarts, up to the end of the image? False: there
    is something else, or the end is missing. */
-static bool scan_ends(const jpeg_reader *r)
+static bool scan_ends(const unsigned char *at, const unsigned char *end)
 {
-    const struct jpeg_source_mgr *source = r->info.src;
-    const unsigned char *at = source->next_input_byte, *end = at + source->bytes_in_buffer;
-    if (r->info.unread_marker != 0 &&
-        (r->info.unread_marker < JPEG_RST0 || r->info.unread_marker > JPEG_RST0 + 7)) {
-        return false;
-    }
     while (at < end && (at = memchr(at, 0xff, (size_t)(end - at))) != NULL) {
         while (at < end && *at == 0xff) at++;
         if (at == end) return false;
@@ -178,58 +177,134 @@ static bool scan_ends(const jpeg_reader *r)
 
 /* Rows below the window: not decoded where the scan's end can be found without; else the last is
    read, which is there only if all before it is. */
-static void rest_check(jpeg_reader *r, uint8_t *spare)
+static void rest_check(jpeg_reader *r)
 {
-    bool one_scan = !r->info.progressive_mode && !jpeg_has_multiple_scans(&r->info);
-    JDIMENSION rest = r->info.output_height - r->info.output_scanline;
-    if (rest > 0 && one_scan && scan_ends(r)) return;
-    if (rest > 1) jpeg_skip_scanlines(&r->info, rest - 1);
-    if (rest > 0) jpeg_read_scanlines(&r->info, &spare, 1);
-    jpeg_finish_decompress(&r->info);
+    struct jpeg_decompress_struct *info = &r->info;
+    const struct jpeg_source_mgr *source = info->src;
+    JDIMENSION rest = info->output_height - info->output_scanline;
+    bool one_scan = !info->progressive_mode && !jpeg_has_multiple_scans(info);
+    bool in_scan = info->unread_marker == 0 ||
+                   (info->unread_marker >= JPEG_RST0 && info->unread_marker <= JPEG_RST0 + 7);
+    if (rest > 0 && one_scan && in_scan &&
+        scan_ends(source->next_input_byte, source->next_input_byte + source->bytes_in_buffer)) {
+        return;
+    }
+    if (rest > 1) jpeg_skip_scanlines(info, rest - 1);
+    if (rest > 0) jpeg_read_scanlines(info, &r->spare, 1);
+    jpeg_finish_decompress(info);
+}
+
+static void output_start(jpeg_reader *r, int denominator)
+{
+    struct jpeg_decompress_struct *info = &r->info;
+    info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    info->scale_num = 1;
+    info->scale_denom = (unsigned)denominator;
+    /* Room for all coefficients of a progressive file, and no file on the disk. */
+    double most = (double)info->image_width * info->image_height * COEFFICIENT_BYTES + (8 << 20);
+    info->mem->max_memory_to_use = most < (double)LONG_MAX ? (long)most : LONG_MAX;
+    jpeg_start_decompress(info);
+}
+
+static bool rows_start(jpeg_reader *r, int width, int height, image *out)
+{
+    if (!image_allocate(out, width, height, r->e)) return false;
+    r->spare = memory_allocate(r->info.output_width, 4, r->e);
+    return r->spare != NULL;
+}
+
+static void jpeg_reader_end(jpeg_reader *r)
+{
+    jpeg_destroy_decompress(&r->info);
+    free(r->spare);
+    free(r);
+}
+
+static bool part_run(jpeg_reader *r, const jpeg_reader *whole, const jpeg_part *p, int denominator,
+                     image *out)
+{
+    jpeg_reader_start(r, p->bytes, p->size, r->e);
+    jpeg_read_header(&r->info, TRUE);
+    r->info.jpeg_color_space = whole->info.jpeg_color_space;
+    r->info.saw_Adobe_marker = whole->info.saw_Adobe_marker;
+    output_start(r, denominator);
+    if (!rows_start(r, (int)r->info.output_width, (int)r->info.output_height, out)) return false;
+    rows_read(r, out);
+    return true;
+}
+
+static bool part_decode(const jpeg_reader *whole, const jpeg_part *p, int denominator, image *out)
+{
+    error e = {0};
+    jpeg_reader *r = memory_zeroed(1, sizeof *r, &e);
+    if (r == NULL) return false;
+    r->e = &e;
+    volatile bool done = false;
+    if (setjmp(r->failed) == 0) done = part_run(r, whole, p, denominator, out);
+    jpeg_reader_end(r);
+    return done;
+}
+
+/* Decodes a part of the file alone, where that is quicker and nothing is wrong with the rest. */
+static bool window_decode(const jpeg_reader *whole, int denominator, image_window *window,
+                          image *out)
+{
+    const struct jpeg_decompress_struct *info = &whole->info;
+    const struct jpeg_source_mgr *source = info->src;
+    int n = denominator;
+    image_window w = *window;
+    window_widen(&w, ((int)info->image_width + n - 1) / n, ((int)info->image_height + n - 1) / n);
+    jpeg_part p;
+    if (!jpeg_part_cut(info, (image_window){n * w.left, n * w.top, n * w.right, n * w.bottom},
+                       &p)) {
+        return false;
+    }
+    bool done = scan_ends(p.rest, source->next_input_byte + source->bytes_in_buffer) &&
+                part_decode(whole, &p, n, out);
+    free(p.bytes);
+    if (!done) return false;
+    int left = p.units.left * p.unit_width / n, top = p.units.top * p.unit_height / n;
+    *window = (image_window){left, top, left + out->width, top + out->height};
+    return true;
 }
 
 static bool jpeg_run(jpeg_reader *r, const unsigned char *bytes, size_t size, int denominator,
-                     image_window *window, image *out, uint8_t **spare)
+                     bool cut, image_window *window, image *out)
 {
     jpeg_reader_start(r, bytes, size, r->e);
     jpeg_read_header(&r->info, TRUE);
-    bool four = r->info.num_components == 4;
-    r->info.out_color_space = four ? JCS_CMYK : JCS_RGB;
-    r->info.scale_num = 1;
-    r->info.scale_denom = (unsigned)denominator;
-    /* Room for all coefficients of a progressive file, and no file on the disk. */
-    double most =
-        (double)r->info.image_width * r->info.image_height * COEFFICIENT_BYTES + (8 << 20);
-    r->info.mem->max_memory_to_use = most < (double)LONG_MAX ? (long)most : LONG_MAX;
-    jpeg_start_decompress(&r->info);
+    if (cut && window_decode(r, denominator, window, out)) return true;
+    output_start(r, denominator);
     window_start(r, window);
-    if (!image_allocate(out, window->right - window->left, window->bottom - window->top, r->e)) {
+    if (!rows_start(r, window->right - window->left, window->bottom - window->top, out)) {
         return false;
     }
-    *spare = memory_allocate(r->info.output_width, 4, r->e);
-    if (*spare == NULL) return false;
     jpeg_skip_scanlines(&r->info, (JDIMENSION)window->top);
-    rows_read(r, out, four, *spare);
-    rest_check(r, *spare);
+    rows_read(r, out);
+    rest_check(r);
     return true;
+}
+
+static bool decode(const unsigned char *bytes, size_t size, int denominator, bool cut,
+                   image_window *window, image *out, error *e)
+{
+    jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
+    if (r == NULL) return false;
+    r->e = e;
+    volatile bool done = false;
+    if (setjmp(r->failed) == 0) done = jpeg_run(r, bytes, size, denominator, cut, window, out);
+    jpeg_reader_end(r);
+    return done;
 }
 
 bool jpeg_decode(const unsigned char *bytes, size_t size, int denominator, image_window *window,
                  image *out, error *e)
 {
-    jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
-    /* Kept outside the frame that longjmp returns to. */
-    uint8_t **spare = memory_zeroed(1, sizeof *spare, e);
-    volatile bool done = false;
-    if (r != NULL && spare != NULL) {
-        r->e = e;
-        if (setjmp(r->failed) == 0) {
-            done = jpeg_run(r, bytes, size, denominator, window, out, spare);
-        }
-        jpeg_destroy_decompress(&r->info);
-        free(*spare);
-    }
-    free(spare);
-    free(r);
-    return done;
+    return decode(bytes, size, denominator, true, window, out, e);
+}
+
+bool jpeg_decode_plainly(const unsigned char *bytes, size_t size, int denominator,
+                         image_window *window, image *out, error *e)
+{
+    return decode(bytes, size, denominator, false, window, out, e);
 }

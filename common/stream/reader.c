@@ -29,7 +29,7 @@ struct stream_reader {
 /* ---- Bytes --------------------------------------------------------------------------------------
  */
 
-static const char *input_name(const stream_reader *r)
+const char *stream_reader_input(const stream_reader *r)
 {
     size_t i = r->input < r->inputs->count ? r->input : r->inputs->count - 1;
     return strcmp(r->inputs->item[i], "-") == 0 ? "standard input" : r->inputs->item[i];
@@ -71,7 +71,7 @@ static bool fill_bytes(stream_reader *r, error *e)
     ssize_t got;
     do got = read(r->descriptor, r->bytes + r->end, r->capacity - r->end);
     while (got < 0 && errno == EINTR);
-    if (got < 0) return error_set(e, STATUS_IO, "%s: ", input_name(r));
+    if (got < 0) return error_set(e, STATUS_IO, "%s: ", stream_reader_input(r));
     r->at_end = got == 0;
     r->end += (size_t)got;
     r->done += got;
@@ -102,7 +102,7 @@ void stream_record_free(stream_record *record)
 
 static bool data_error(const stream_reader *r, error *e, const char *what)
 {
-    return stream_segment_error(&r->segment, input_name(r), what, e);
+    return stream_segment_error(&r->segment, stream_reader_input(r), what, e);
 }
 
 /* Finds the end of the next value: 1, 0 at a clean end of the input, -1 on error. */
@@ -182,7 +182,8 @@ static int begin_segment(stream_reader *r, error *e)
     if (found < 0) return -1;
     segment_part part;
     stream_record *header = take_value(r, size, e);
-    if (!header || !stream_segment_take(&r->segment, input_name(r), &header->object, &part, e)) {
+    if (!header ||
+        !stream_segment_take(&r->segment, stream_reader_input(r), &header->object, &part, e)) {
         stream_record_free(header);
         return -1;
     }
@@ -202,7 +203,7 @@ static int read_record(stream_reader *r, stream_record **out, error *e)
     segment_part part;
     stream_record *record = take_value(r, size, e);
     if (!record) return -1;
-    bool good = stream_segment_take(&r->segment, input_name(r), &record->object, &part, e);
+    bool good = stream_segment_take(&r->segment, stream_reader_input(r), &record->object, &part, e);
     if (!good || part == PART_TRAILER) {
         stream_record_free(record);
         return good ? 0 : -1;
@@ -239,7 +240,7 @@ stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *
     r->descriptor = -1;
     find_total(r);
     if (open_input(r, e) && begin_segment(r, e) > 0 &&
-        stream_segment_usable(&r->segment, input_name(r), kinds, e))
+        stream_segment_usable(&r->segment, stream_reader_input(r), kinds, e))
         return r;
     stream_reader_close(r);
     return NULL;

@@ -17,6 +17,9 @@ const msgpack_object *stream_reader_header(const stream_reader *r);
 /* Its kind, e.g. "face". All segments have the same. */
 const char *stream_reader_kind(const stream_reader *r);
 
+/* The name of the input that the last record or header came from, for messages. */
+const char *stream_reader_input(const stream_reader *r);
+
 /* The next record, error records included: 1 with *out set (caller frees with stream_record_free),
    0 at the end, -1 on error. A segment that ends before its trailer, a wrong count, an unknown
    version, another kind, and bytes that are no msgpack are STATUS_DATA with input and record number

@@ -1,4 +1,4 @@
-/* Writing streams: header with provenance, records, trailer; and the loop that most tools are. */
+/* Writing streams: header with provenance, records, trailer. */
 #ifndef BLADES_STREAM_WRITER_H
 #define BLADES_STREAM_WRITER_H
 
@@ -35,23 +35,5 @@ bool stream_writer_close(stream_writer *w, error *e);
 /* The provenance entry of a tool as a map: {"tool","version","args","seed"}; for model files too.
  */
 void put_provenance(stream_chunk *k, const cli *c, const msgpack_object *previous);
-
-/* ---- The usual loop: records in, records out, in order, on -j threads -------------------------
- */
-
-typedef struct stream_filter {
-    const char *const *input_kinds;
-    const char *output_kind;
-    /* Called once, before any record, with the first input header: adds what the output header
-       holds beside kind and provenance. May be NULL. */
-    bool (*header)(void *context, const msgpack_object *input, stream_chunk *out, error *e);
-    /* Turns one record into any number of records (record_begin..record_end, put_error_record).
-       Never sees error records: those are passed on. Runs on worker threads. */
-    void (*work)(void *context, const stream_record *in, stream_chunk *out, int worker);
-} stream_filter;
-
-/* Reads c->inputs, writes c->output as one segment whose provenance continues that of the first
-   input segment; counts errors; shows progress in records. */
-bool stream_filter_run(cli *c, const stream_filter *filter, void *context, error *e);
 
 #endif

@@ -24,7 +24,8 @@ typedef struct batch {
     const uint8_t *pixels; /* (n, size, size, 3), within the record */
     batch_labels *labels;  /* one a task */
     stream_record *record;
-    void *owned; /* copies of the labels */
+    const char *input; /* where it came from, for messages; NULL from batch_parse */
+    void *owned;       /* copies of the labels */
 } batch;
 
 typedef struct batch_pair {

@@ -38,6 +38,23 @@ static bool check_segment(batch_source *s, const stream_record *record, error *e
                      (long long)record->number);
 }
 
+static bool parse_record(batch_source *s, stream_record *record, batch **out, bool *training,
+                         error *e)
+{
+    *training = batch_is_training(record);
+    bool good = check_segment(s, record, e);
+    if (good && !*training && !object_text_is(&record->object, "split", "val"))
+        good = error_set(e, STATUS_DATA, "record %lld: split is neither 'train' nor 'val'",
+                         (long long)record->number);
+    if (!good)
+        stream_record_free(record);
+    else
+        *out = batch_parse(record, s->tasks, *training, e);
+    if (!good || !*out) return error_context(e, "%s", stream_reader_input(s->reader));
+    (*out)->input = stream_reader_input(s->reader);
+    return true;
+}
+
 /* The next batch of either split: 1, 0 at the end, -1 on error. */
 static int read_batch(batch_source *s, batch **out, bool *training, error *e)
 {
@@ -49,19 +66,7 @@ static int read_batch(batch_source *s, batch **out, bool *training, error *e)
         stream_record_free(record);
     }
     if (more <= 0) return more;
-    if (!check_segment(s, record, e)) {
-        stream_record_free(record);
-        return -1;
-    }
-    *training = batch_is_training(record);
-    if (!*training && !object_text_is(&record->object, "split", "val")) {
-        error_set(e, STATUS_DATA, "record %lld: split is neither 'train' nor 'val'",
-                  (long long)record->number);
-        stream_record_free(record);
-        return -1;
-    }
-    *out = batch_parse(record, s->tasks, *training, e);
-    return *out ? 1 : -1;
+    return parse_record(s, record, out, training, e) ? 1 : -1;
 }
 
 static int read_pair(batch_source *s, batch_pair *pair, error *e)
@@ -75,8 +80,8 @@ static int read_pair(batch_source *s, batch_pair *pair, error *e)
         if (more <= 0) return more;
         if (!training) {
             error_set(e, STATUS_DATA,
-                      "record %lld: a validation batch without a training batch before it",
-                      (long long)pair->train->record->number);
+                      "%s: record %lld: a validation batch without a training batch before it",
+                      pair->train->input, (long long)pair->train->record->number);
             return -1;
         }
     }

@@ -169,24 +169,6 @@ static bool encode_prompts(trainer *t, error *e)
 /* ---- Everything around it ----------------------------------------------------------------------
  */
 
-static bool open_stream(trainer *t, error *e)
-{
-    static const char *const kinds[] = {"batch", NULL};
-    t->reader = stream_reader_open(&t->c->inputs, kinds, e);
-    if (!t->reader) return false;
-    const msgpack_object *header = stream_reader_header(t->reader);
-    const model_preprocessing *p = &t->options->config.preprocessing;
-    memcpy(t->header.mean, p->mean, sizeof p->mean);
-    memcpy(t->header.std, p->std, sizeof p->std);
-    memcpy(t->header.resampling, p->resampling, sizeof p->resampling);
-    t->header.scale = p->scale;
-    if (!batch_header_read(&t->header, header, e)) return false;
-    const msgpack_object *tasks = object_get(header, "tasks");
-    if (!tasks) return error_set(e, STATUS_DATA, "the stream's header holds no tasks");
-    t->tasks = task_list_from_header(tasks, e);
-    return t->tasks != NULL;
-}
-
 static bool check_tasks(const trainer *t, error *e)
 {
     if (t->tasks->count == 0)
@@ -201,6 +183,29 @@ static bool check_tasks(const trainer *t, error *e)
     if (!t->options->bilevel.learn) return true;
     return error_set(e, STATUS_DATA,
                      "no task of kind coarse to learn the weights for; fix them with --weights");
+}
+
+static bool read_header(trainer *t, error *e)
+{
+    const msgpack_object *header = stream_reader_header(t->reader);
+    const model_preprocessing *p = &t->options->config.preprocessing;
+    memcpy(t->header.mean, p->mean, sizeof p->mean);
+    memcpy(t->header.std, p->std, sizeof p->std);
+    memcpy(t->header.resampling, p->resampling, sizeof p->resampling);
+    t->header.scale = p->scale;
+    if (!batch_header_read(&t->header, header, e)) return false;
+    const msgpack_object *tasks = object_get(header, "tasks");
+    if (!tasks) return error_set(e, STATUS_DATA, "the stream's header holds no tasks");
+    t->tasks = task_list_from_header(tasks, e);
+    return t->tasks && check_tasks(t, e);
+}
+
+static bool open_stream(trainer *t, error *e)
+{
+    static const char *const kinds[] = {"batch", NULL};
+    t->reader = stream_reader_open(&t->c->inputs, kinds, e);
+    return t->reader &&
+           (read_header(t, e) || error_context(e, "%s", stream_reader_input(t->reader)));
 }
 
 /* What is trained and how far it is; the network waits for the first batch. */
@@ -317,9 +322,9 @@ static bool one_step(trainer *t, error *e)
         return error_set(e, STATUS_DATA,
                          "step %" PRId64 ": no validation batch follows the training batch",
                          t->done);
-    if (!fit_network(t, e) ||
-        !bilevel_step(&t->bilevel, t->done, t->pair.train, validation_of(t), e))
-        return false;
+    if (!fit_network(t, e)) return false;
+    if (!bilevel_step(&t->bilevel, t->done, t->pair.train, validation_of(t), e))
+        return e->status == STATUS_DATA ? error_context(e, "%s", t->pair.train->input) : false;
     t->done++;
     double seconds = clock_seconds() - started;
     return log_step(&t->log, &t->bilevel, t->pair.train->count, seconds, e) &&
@@ -402,7 +407,7 @@ static bool finish(trainer *t, error *e)
 static bool prepare(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;
-    if (!open_stream(t, e) || !check_tasks(t, e)) return false;
+    if (!open_stream(t, e)) return false;
     if (t->c->provenance && !(t->provenance = provenance_text(t, e))) return false;
     /* From here on the reader belongs to the source's thread. */
     t->source = batch_source_open(t->reader, t->tasks, e);

@@ -1,6 +1,7 @@
 /* Metrics, perceptrons, neighbours, the quadtree and layouts against naive versions. */
 #include "cli/random.h"
 #include "detect/detector.h"
+#include "detect/evaluation.h"
 #include "detect/metrics.h"
 #include "detect/pca.h"
 #include "detect/quadtree.h"
@@ -221,6 +222,19 @@ static void test_calibration(void **state)
     assert_true(isnan(detector_p_value(&d, 0)));
 }
 
+static void test_an_interval_holds_its_share(void **state)
+{
+    double values[103];
+    interval i = {.value = 50};
+    for (int v = 0; v < 103; v++) values[v] = v <= 100 ? 100 - v : NAN; /* undefined replicates */
+    interval_set(&i, values, 103, 0.9);
+    assert_float_equal(i.low, 5, 1e-9);
+    assert_float_equal(i.high, 95, 1e-9);
+    i.value = NAN; /* no figure, no interval */
+    interval_set(&i, values, 101, 0.9);
+    assert_true(isnan(i.low) && isnan(i.high));
+}
+
 /* ---- Layouts -------------------------------------------------------------------------------- */
 
 static void test_quadtree_sums_all_pairs(void **state)
@@ -347,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_perceptron_learns),
         cmocka_unit_test(test_neighbours_are_the_nearest),
         cmocka_unit_test(test_calibration),
+        cmocka_unit_test(test_an_interval_holds_its_share),
         cmocka_unit_test(test_quadtree_sums_all_pairs),
         cmocka_unit_test(test_tsne_keeps_clusters_apart),
         cmocka_unit_test(test_pca_finds_the_long_axis),

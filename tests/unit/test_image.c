@@ -2,9 +2,10 @@
 #include "unit.h"
 
 #include "cli/cpu.h"
-#include "image/decode.h"
+#include "image/codec.h"
 #include "image/encode.h"
 #include "image/filter.h"
+#include "image/jpeg_window.h"
 #include "image/kernels_instances.h"
 #include "image/resample.h"
 
@@ -12,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jpeglib.h>
 
 static image numbered(int width, int height)
 {
@@ -229,9 +228,16 @@ static void test_png_round_trip_and_truncation(void **state)
     image_free(&from);
 }
 
-/* A JPEG of a pattern with fine detail: `sampling` of the first component, progressive or not. */
-static void jpeg_make(int width, int height, int sampling_x, int sampling_y, bool progressive,
-                      J_COLOR_SPACE space, unsigned char **bytes, unsigned long *size)
+typedef struct jpeg_kind {
+    int sampling_x, sampling_y; /* of the first component */
+    J_COLOR_SPACE space;
+    bool progressive, optimised;
+    int restart_interval;
+} jpeg_kind;
+
+/* A JPEG of a pattern with fine detail. */
+static void jpeg_make(int width, int height, const jpeg_kind *kind, unsigned char **bytes,
+                      unsigned long *size)
 {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr errors;
@@ -240,13 +246,15 @@ static void jpeg_make(int width, int height, int sampling_x, int sampling_y, boo
     jpeg_mem_dest(&c, bytes, size);
     c.image_width = (unsigned)width;
     c.image_height = (unsigned)height;
-    c.in_color_space = space;
-    c.input_components = space == JCS_CMYK ? 4 : space == JCS_RGB ? 3 : 1;
+    c.in_color_space = kind->space;
+    c.input_components = kind->space == JCS_CMYK ? 4 : kind->space == JCS_RGB ? 3 : 1;
     jpeg_set_defaults(&c);
     jpeg_set_quality(&c, 85, TRUE);
-    c.comp_info[0].h_samp_factor = sampling_x;
-    c.comp_info[0].v_samp_factor = sampling_y;
-    if (progressive) jpeg_simple_progression(&c);
+    c.comp_info[0].h_samp_factor = kind->sampling_x;
+    c.comp_info[0].v_samp_factor = kind->sampling_y;
+    c.optimize_coding = kind->optimised;
+    c.restart_interval = (unsigned)kind->restart_interval;
+    if (kind->progressive) jpeg_simple_progression(&c);
     jpeg_start_compress(&c, TRUE);
     uint8_t row[4 * 512];
     while (c.next_scanline < c.image_height) {
@@ -297,8 +305,9 @@ static void test_windows_of_jpegs(void **state)
     for (int i = 0; i < 30; i++) {
         unsigned char *bytes = NULL;
         unsigned long size = 0;
-        jpeg_make(149, 101, sampling[i / 6][0], sampling[i / 6][1], i % 2 == 1, spaces[i / 2 % 3],
-                  &bytes, &size);
+        const jpeg_kind kind = {sampling[i / 6][0], sampling[i / 6][1], spaces[i / 2 % 3],
+                                .progressive = i % 2 == 1};
+        jpeg_make(149, 101, &kind, &bytes, &size);
         for (int denominator = 1; denominator <= 8; denominator *= 2) {
             check_windows(bytes, size, denominator);
         }
@@ -321,6 +330,119 @@ static void test_windows_of_jpegs(void **state)
     }
 }
 
+static void check_part(const unsigned char *bytes, size_t size, int denominator, image_window asked,
+                       const image *whole)
+{
+    image part = {0};
+    image_window got = asked;
+    error e = {0};
+    assert_true(jpeg_decode(bytes, size, denominator, &got, &part, &e));
+    assert_true(got.left <= asked.left && got.right >= asked.right);
+    assert_true(got.top <= asked.top && got.bottom >= asked.bottom);
+    for (int y = asked.top; y < asked.bottom; y++) {
+        const uint8_t *a = whole->pixels + 3 * (y * whole->width + asked.left);
+        const uint8_t *b = part.pixels + 3 * ((y - got.top) * part.width + asked.left - got.left);
+        assert_memory_equal(a, b, 3 * (size_t)(asked.right - asked.left));
+    }
+    image_free(&part);
+}
+
+/* Is a window of this JPEG cut out of its scan? */
+static bool part_is_cut(const unsigned char *bytes, size_t size, image_window window)
+{
+    struct jpeg_decompress_struct d;
+    struct jpeg_error_mgr errors;
+    d.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&d);
+    jpeg_mem_src(&d, bytes, size);
+    jpeg_read_header(&d, TRUE);
+    jpeg_part p = {0};
+    bool cut = jpeg_part_cut(&d, window, &p);
+    free(p.bytes);
+    jpeg_destroy_decompress(&d);
+    return cut;
+}
+
+/* Small windows everywhere in baseline JPEGs of all kinds: as in the whole. */
+static void test_parts_of_jpegs(void **state)
+{
+    enum { W = 403, H = 301 };
+    static const int sampling[][2] = {{1, 1}, {2, 1}, {2, 2}, {1, 2}, {4, 1}};
+    static const J_COLOR_SPACE spaces[] = {JCS_RGB, JCS_GRAYSCALE, JCS_CMYK};
+    static const int restarts[] = {0, 1, 7, 1000};
+    for (int i = 0; i < 120; i++) {
+        unsigned char *bytes = NULL;
+        unsigned long size = 0;
+        const jpeg_kind kind = {sampling[i % 5][0], sampling[i % 5][1], spaces[i / 5 % 3],
+                                .optimised = i / 15 % 2, .restart_interval = restarts[i / 30]};
+        jpeg_make(W, H, &kind, &bytes, &size);
+        assert_true(part_is_cut(bytes, size, (image_window){200, 150, 260, 210}));
+        for (int denominator = 1; denominator <= 8; denominator *= 2) {
+            int width = (W + denominator - 1) / denominator,
+                height = (H + denominator - 1) / denominator;
+            image_window all = {0, 0, width, height};
+            image whole = {0};
+            error e = {0};
+            assert_true(jpeg_decode_plainly(bytes, size, denominator, &all, &whole, &e));
+            for (int place = 0; place < 16; place++) {
+                int left = place % 4 * (width - 9) / 3, top = place / 4 * (height - 7) / 3;
+                check_part(bytes, size, denominator, (image_window){left, top, left + 9, top + 7},
+                           &whole);
+            }
+            image_free(&whole);
+        }
+        free(bytes);
+    }
+}
+
+/* One window of a damaged JPEG with and without cutting: the same error, or the same pixels. Was it
+   decoded? */
+static bool check_damaged(const unsigned char *bytes, size_t size)
+{
+    image_window w = {60, 40, 80, 60}, a = w, b = w;
+    image cut = {0}, plain = {0};
+    error e = {0}, f = {0};
+    image_info info;
+    if (!image_probe(bytes, size, IMAGE_LIMITS, &info, &e)) return false;
+    if (info.width != 160 || info.height != 120) return false;
+    bool done = jpeg_decode(bytes, size, 1, &a, &cut, &e);
+    assert_true(done == jpeg_decode_plainly(bytes, size, 1, &b, &plain, &f));
+    assert_string_equal(e.text, f.text);
+    for (int y = w.top; done && y < w.bottom; y++) {
+        assert_memory_equal(cut.pixels + 3 * ((y - a.top) * cut.width + w.left - a.left),
+                            plain.pixels + 3 * ((y - b.top) * plain.width + w.left - b.left),
+                            3 * (size_t)(w.right - w.left));
+    }
+    image_free(&cut);
+    image_free(&plain);
+    return done;
+}
+
+/* Whatever byte is changed or missing. */
+static void test_damaged_parts_of_jpegs(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        const jpeg_kind kind = {1 + i % 2, 1 + i % 2, JCS_RGB, .optimised = true,
+                                .restart_interval = i / 2 * 5};
+        unsigned char *bytes = NULL;
+        unsigned long size = 0;
+        jpeg_make(160, 120, &kind, &bytes, &size);
+        assert_true(part_is_cut(bytes, size, (image_window){60, 40, 80, 60}));
+        int refused = 0, count = 0;
+        for (unsigned long at = 0; at < size; at++) {
+            unsigned char kept = bytes[at];
+            bytes[at] = (unsigned char)(at % 3 == 0 ? 0xff : kept ^ 1u << at % 8);
+            refused += !check_damaged(bytes, size);
+            bytes[at] = kept;
+            if (at % 8 != 0) continue;
+            assert_false(check_damaged(bytes, at));
+            count++;
+        }
+        assert_true(count > 1000 && refused > count / 2);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_blur_and_erosion),
         cmocka_unit_test(test_kernels_agree),
         cmocka_unit_test(test_windows_of_jpegs),
+        cmocka_unit_test(test_parts_of_jpegs),
+        cmocka_unit_test(test_damaged_parts_of_jpegs),
         cmocka_unit_test(test_png_round_trip_and_truncation),
     };
     return RUN_TESTS(tests);

@@ -1,0 +1,102 @@
+/* Tables that tell of the next bits of a JPEG's scan how many coefficients they are. */
+#include "image/jpeg_huffman.h"
+
+static bool codes_make(huffman_table *t, bool dc, const uint8_t counts[17],
+                       const uint8_t symbols[256])
+{
+    int32_t code = 0, symbol = 0;
+    for (int length = 1; length <= 16; length++, code <<= 1) {
+        t->first[length] = symbol - code;
+        code += counts[length];
+        symbol += counts[length];
+        t->most[length] = counts[length] > 0 ? code - 1 : -1;
+        if (code > 1 << length || symbol > 256) return false;
+    }
+    for (int32_t i = 0; dc && i < symbol; i++) {
+        if (symbols[i] > 15) return false;
+    }
+    memcpy(t->symbols, symbols, sizeof t->symbols);
+    return true;
+}
+
+int huffman_symbol(const huffman_table *t, uint64_t bits, int *length)
+{
+    for (*length = 1; *length <= 16; ++*length) {
+        int32_t code = (int32_t)(bits >> (64 - *length));
+        if (code <= t->most[*length]) return t->symbols[t->first[*length] + code];
+    }
+    return -1;
+}
+
+/* The symbol of a code that begins with one of HUFFMAN_PEEKS, and its length. */
+typedef struct code_start {
+    int16_t symbol; /* -1: none so short */
+    uint8_t length;
+} code_start;
+
+static void starts_make(const huffman_table *t, code_start starts[HUFFMAN_PEEKS])
+{
+    for (uint64_t i = 0; i < HUFFMAN_PEEKS;) {
+        int length, symbol = huffman_symbol(t, i << (64 - HUFFMAN_PEEK_BITS), &length);
+        code_start start = {-1, 0};
+        uint64_t next = i + 1;
+        if (symbol >= 0 && length <= HUFFMAN_PEEK_BITS) {
+            start = (code_start){(int16_t)symbol, (uint8_t)length};
+            next = i + (1u << (HUFFMAN_PEEK_BITS - length));
+        }
+        while (i < next) starts[i++] = start;
+    }
+}
+
+static huffman_look dc_look(const code_start starts[HUFFMAN_PEEKS], unsigned peek)
+{
+    int size = starts[peek].symbol, length = starts[peek].length;
+    if (size < 0 || length + size > HUFFMAN_PEEK_BITS) {
+        return (huffman_look){.advance = LOOK_SHORT};
+    }
+    uint64_t bits = (uint64_t)peek << (64 - HUFFMAN_PEEK_BITS + length);
+    int difference = size == 0 ? 0 : value_extend(bits, size);
+    return (huffman_look){(int16_t)difference, (uint8_t)(length + size), 0};
+}
+
+static huffman_look ac_look(const code_start starts[HUFFMAN_PEEKS], unsigned peek)
+{
+    int bits = 0, advance = 0;
+    while (bits < HUFFMAN_PEEK_BITS) {
+        code_start start = starts[(peek << bits) & (HUFFMAN_PEEKS - 1)];
+        if (start.symbol < 0 || bits + start.length > HUFFMAN_PEEK_BITS) break;
+        int run = start.symbol >> 4, size = start.symbol & 15;
+        bool is_end = size == 0 && run != 15;
+        if (advance + (is_end ? 1 : run + 1) > PLACES + 1) break;
+        bits += start.length + size;
+        advance += is_end ? PLACE_END : run + 1;
+        if (is_end) break;
+    }
+    if (bits == 0) advance = LOOK_SHORT;
+    return (huffman_look){0, (uint8_t)bits, (uint8_t)advance};
+}
+
+bool huffman_table_make(huffman_table *t, bool dc, const uint8_t counts[17],
+                        const uint8_t symbols[256])
+{
+    if (!codes_make(t, dc, counts, symbols)) return false;
+    code_start starts[HUFFMAN_PEEKS];
+    starts_make(t, starts);
+    for (unsigned i = 0; i < HUFFMAN_PEEKS; i++) {
+        t->look[i] = dc ? dc_look(starts, i) : ac_look(starts, i);
+    }
+    return true;
+}
+
+bit_reader bit_reader_fill_slowly(bit_reader r)
+{
+    if (r.count < 0) return r;
+    while (r.count < 56 && r.at < r.end) {
+        uint8_t byte = *r.at;
+        if (byte == 0xff && (r.end - r.at < 2 || r.at[1] != 0)) break;
+        r.at += byte == 0xff ? 2 : 1;
+        r.bits |= (uint64_t)byte << (56 - r.count);
+        r.count += 8;
+    }
+    return r;
+}
