@@ -168,6 +168,24 @@ END
   check "lacks the number 'top'" '<dataset><image file="a"><box left="1"/></image></dataset>'
   check "no points" 'version: 1\nn_points: 68\n'
   check "line 3" '1\nheader\na.jpg 1 2\n'
+  check "line 1 says 2 entries, but there are 1" '2\nheader\na.jpg 1 2 3 4\n'
+  check "line 1: no number of entries" '000001.jpg 1 2 3 4\n000002.jpg 1 2 3 4\n'
+  check "line 4: 'x' is no number" '2\nheader\na.jpg 1 2 3 4\nb.jpg 1 2 3 x\n'
+  check "says 3 points, but has 2" 'version: 1\r\nn_points: 3\r\n{\r\n1 2\r\n3 4\r\n}\r\n'
+  check "line 4: '0x' is no number" 'version: 1\nn_points: 1\n{\n1 0x\n}\n'
+  check "a face has 2 landmarks" 'version: 1\nn_points: 2\n{\n1 2\n3 4\n}\n'
+  check "entry 1: is no object" '{"1":5}'
+  check "entry 1: landmarks are not in pairs" '{"1":{"landmark":[1,2,3]}}'
+  check "entry 1: a box has 3 numbers" '{"1":{"bounding_box":[1,2,3]}}'
+  check "no comma" '{"1":{} "2":{}}'
+  check "more than one" '{"1":{}}{"2":{}}'
+  check "image 1: an image has no whole number as id" '{"images":[{"file_name":"a"}],"annotations":[]}'
+  check "annotation 1: no whole number" '{"images":[{"file_name":"a","id":1}],"annotations":[{"bbox":[1,2,3,4]}]}'
+  check "annotation 1: a box is no array" '{"images":[{"file_name":"a","id":1}],"annotations":[{"image_id":1,"bbox":[1,2]}]}'
+  check "line 2" '<!DOCTYPE d [<!ENTITY a "b">]>\n<dataset><image file="&e;"/></dataset>'
+  check "amplification" "<!DOCTYPE d [<!ENTITY a0 '$(printf %2000s x)'>$(for i in 1 2 3 4 5 6; do
+    printf "<!ENTITY a$i '$(printf "&a$((i - 1));%.0s" 1 2 3 4 5 6 7 8 9 0)'>"; done)]><d>&a6;</d>"
+  check "header that is not understood" '\x93NUMPY\x01\0\x3c\0{"descr": "<f4", "fortran_order": False, "shape": (68, 2)}      '
   check "is empty" ''
   check "byte" '{"1":{"bounding_box":[0,0,1,1]},"2":'
   check "cut short" '\x93NUMPY\x01\0\xff\x0f{}'
@@ -176,6 +194,55 @@ END
   assert_status 66
   run face-locate photos.msgpack -o out.msgpack
   assert_status 64
+}
+
+@test "files of Windows and Fortran give the same faces" {
+  photos
+  mkdir -p f g/pts/sub g/npy
+  "$make_faces" formats f
+  faces -a f/lines.json >wanted
+  for file in coco.json fdf.json dlib.xml lines.json bbox.txt; do
+    { printf '\xef\xbb\xbf'; sed 's/$/\r/' "f/$file"; } >"g/$file"
+  done
+  for file in f/pts/sub/*.pts; do
+    { printf '\xef\xbb\xbf'; sed 's/$/\r/' "$file"; } >"g/pts/sub/${file##*/}"
+  done
+  for file in lines.json coco.json dlib.xml; do
+    faces -a "g/$file" >got
+    diff wanted got
+  done
+  faces -a g/fdf.json | sed 's/ 7 / 68 /' >got
+  diff wanted got
+  faces -a g/pts -a g/bbox.txt >got
+  diff wanted got
+  for file in f/npy/*.npy; do "$make_faces" fortran_npy "$file" "g/npy/${file##*/}"; done
+  faces -a g/npy -a g/bbox.txt >got
+  diff wanted got
+}
+
+@test "arrays of numbers of another kind or shape are refused" {
+  photos
+  mkdir n
+  while read -r kind shape bytes; do
+    "$make_faces" any_npy n/000000.npy "$kind" "$shape" "$bytes"
+    run face-locate -q -a n photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"n/000000.npy: "* ]] || { echo "$kind $shape: $output"; return 1; }
+  done <<'END'
+<f2 (68,2) 272
+|b1 (68,2) 136
+<c8 (68,2) 1088
+<U4 (68,2) 2176
+<f4 (68,2) 543
+<f4 (68,3) 816
+<f4 (2,68) 544
+<f4 (69,2) 552
+<f4 (1,1,68,2) 544
+<f4 (1000000,68,2) 544
+<f4 (-1,68,2) 544
+<f4 () 4
+|O (2,) 40
+END
 }
 
 @test "every prefix of an annotation file is read or refused, never a crash" {

@@ -38,7 +38,7 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     memcpy(head, bytes, length);
     head[length] = '\0';
     if (strncmp(head, "\x93NUMPY", 6) == 0) return FORMAT_NPY;
-    const char *start = head + strspn(head, " \t\r\n\xef\xbb\xbf");
+    const char *start = head + strspn(head, " \t\r\n");
     if (*start == '<') return FORMAT_DLIB;
     if (strncmp(start, "version", 7) == 0 || suffix_is(path, ".pts")) return FORMAT_PTS;
     if (*start == '{') return json_format(start + 1);
@@ -49,6 +49,10 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
 static bool bytes_parse(annotations *a, const char *path, const char *name,
                         annotation_format format, const char *bytes, size_t size, error *e)
 {
+    if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        bytes += 3;
+        size -= 3;
+    }
     if (format == FORMAT_AUTO) format = format_guess(path, bytes, size);
     switch (format) {
     case FORMAT_FDF:

@@ -38,6 +38,13 @@ static bool key_numbers(const json_t *object, const char *key, double *to, int m
     return error_set(e, STATUS_DATA, "%s is no array of at most %d numbers", key, most);
 }
 
+static bool numbers_fit(int sides, int numbers, error *e)
+{
+    if (sides != 0 && sides != 4) return error_set(e, STATUS_DATA, "a box has %d numbers", sides);
+    if (numbers % 2 != 0) return error_set(e, STATUS_DATA, "landmarks are not in pairs");
+    return true;
+}
+
 /* A copy of an object without some keys; NULL when nothing is left. */
 static json_t *rest_of(const json_t *object, const char *const *without)
 {
@@ -63,8 +70,7 @@ static bool own_face_add(annotations *a, const json_t *object, error *e)
         !key_numbers(object, "landmarks", landmarks, 2 * LANDMARKS_MOST, &numbers, e)) {
         return false;
     }
-    if (sides != 0 && sides != 4) return error_set(e, STATUS_DATA, "a box has %d numbers", sides);
-    if (numbers % 2 != 0) return error_set(e, STATUS_DATA, "landmarks are not in pairs");
+    if (!numbers_fit(sides, numbers, e)) return false;
     size_t before = a->face_count;
     if (!annotations_add_face(a, sides == 4 ? box : NULL, landmarks, numbers / 2, e)) return false;
     if (a->face_count > before) a->face[before].extra = rest_of(object, read);
@@ -137,8 +143,10 @@ static bool fdf_add(annotations *a, const char *key, const json_t *object, error
 {
     double box[4], landmarks[2 * LANDMARKS_MOST];
     int sides, numbers;
+    if (!json_is_object(object)) return error_set(e, STATUS_DATA, "is no object");
     if (!key_numbers(object, "bounding_box", box, 4, &sides, e) ||
-        !key_numbers(object, "landmark", landmarks, 2 * LANDMARKS_MOST, &numbers, e)) {
+        !key_numbers(object, "landmark", landmarks, 2 * LANDMARKS_MOST, &numbers, e) ||
+        !numbers_fit(sides, numbers, e)) {
         return false;
     }
     annotation *entry = annotations_add(a, key, strlen(key), e);
@@ -187,9 +195,15 @@ bool annotations_read_fdf(annotations *a, const char *bytes, size_t size, error 
         json_decref(key);
         if (!done) return false;
         at = blanks_skip(bytes, size, at);
-        if (at < size && bytes[at] == ',') at = blanks_skip(bytes, size, at + 1);
+        if (at < size && bytes[at] == ',') {
+            at = blanks_skip(bytes, size, at + 1);
+        } else if (at < size && bytes[at] != '}') {
+            return error_set(e, STATUS_DATA, "byte %zu: no comma between entries", at);
+        }
     }
-    return at < size || error_set(e, STATUS_DATA, "the JSON object ends early");
+    if (at >= size) return error_set(e, STATUS_DATA, "the JSON object ends early");
+    at = blanks_skip(bytes, size, at + 1);
+    return at == size || error_set(e, STATUS_DATA, "byte %zu: more than one JSON object", at);
 }
 
 /* ---- COCO ---------------------------------------------------------------------------------------
@@ -220,7 +234,10 @@ static bool coco_face_add(annotations *a, const json_t *object, error *e)
     bool person = json_array_size(json_object_get(object, "keypoints")) == 3 * 17;
     int points = keypoints_read(object, whole_body ? "face_kpts" : "keypoints", landmarks);
     const json_t *sides = json_object_get(object, whole_body ? "face_box" : "bbox");
-    bool has_box = (whole_body || !person) && json_numbers(sides, 0, box, 4) == 4;
+    bool has_box = (whole_body || !person) && sides != NULL && !json_is_null(sides);
+    if (has_box && json_numbers(sides, 0, box, 4) != 4) {
+        return error_set(e, STATUS_DATA, "a box is no array of four numbers");
+    }
     if (has_box) {
         box[2] += box[0];
         box[3] += box[1];
@@ -246,7 +263,10 @@ static bool coco_image_add(annotations *a, const json_t *picture, const json_t *
     const json_t *name = json_object_get(picture, "file_name");
     if (!json_is_string(name)) return error_set(e, STATUS_DATA, "an image has no file_name");
     if (!annotations_add(a, json_string_value(name), json_string_length(name), e)) return false;
-    coco_face wanted = {json_integer_value(json_object_get(picture, "id")), 0};
+    const json_t *id = json_object_get(picture, "id");
+    if (!json_is_integer(id))
+        return error_set(e, STATUS_DATA, "an image has no whole number as id");
+    coco_face wanted = {json_integer_value(id), 0};
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -257,7 +277,9 @@ static bool coco_image_add(annotations *a, const json_t *picture, const json_t *
         }
     }
     for (; low < count && order[low].image == wanted.image; low++) {
-        if (!coco_face_add(a, json_array_get(faces, order[low].index), e)) return false;
+        if (!coco_face_add(a, json_array_get(faces, order[low].index), e)) {
+            return error_context(e, "annotation %zu", order[low].index + 1);
+        }
     }
     return true;
 }
@@ -276,8 +298,11 @@ bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error
         done = error_set(e, STATUS_DATA, "has no arrays images and annotations");
     }
     for (size_t i = 0; done && i < count; i++) {
-        const json_t *one = json_array_get(faces, i);
-        order[i] = (coco_face){json_integer_value(json_object_get(one, "image_id")), i};
+        const json_t *id = json_object_get(json_array_get(faces, i), "image_id");
+        order[i] = (coco_face){json_integer_value(id), i};
+        if (!json_is_integer(id)) {
+            done = error_set(e, STATUS_DATA, "annotation %zu: no whole number as image_id", i + 1);
+        }
     }
     if (done) qsort(order, count, sizeof *order, coco_face_compare);
     for (size_t i = 0; done && i < json_array_size(images); i++) {

@@ -52,13 +52,27 @@ static bool words_numbers(const line_reader *r, int first, int count, double *nu
     return true;
 }
 
+/* A word that is a whole number, such as a count; -1: it is none. */
+static long word_count(const char *word)
+{
+    char *end;
+    long count = strtol(word, &end, 10);
+    return end == word || *end != '\0' || count < 0 ? -1 : count;
+}
+
 /* A count, a line of column names, then "000001.jpg" and 4 numbers (x, y, width, height) or 10
  * (points). */
 bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, error *e)
 {
     line_reader r = {.bytes = bytes, .size = size};
+    long count = line_next(&r) && r.words == 1 ? word_count(r.word[0]) : -1, found = 0;
+    if (count < 0) {
+        return error_set(e, STATUS_DATA,
+                         "line 1: no number of entries, as CelebA's lists begin with");
+    }
     while (line_next(&r)) {
-        if (r.words == 0 || r.number <= 2) continue;
+        if (r.words == 0 || r.number == 2) continue;
+        found++;
         if (r.words != 5 && r.words != 11) {
             return error_set(e, STATUS_DATA,
                              "line %zu: no file name with 4 or 10 numbers, as CelebA's lists have",
@@ -81,7 +95,8 @@ bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, err
             return false;
         }
     }
-    return true;
+    if (found == count) return true;
+    return error_set(e, STATUS_DATA, "line 1 says %ld entries, but there are %ld", count, found);
 }
 
 /* "version: 1", "n_points: 68", "{", a line "x y" for every point, "}". */
@@ -91,11 +106,15 @@ bool annotations_read_pts(annotations *a, const char *name, const char *bytes, s
     line_reader r = {.bytes = bytes, .size = size};
     double landmarks[2 * LANDMARKS_MOST];
     int points = 0;
+    long promised = -1;
     bool opened = false, closed = false;
     while (!closed && line_next(&r)) {
         if (r.words == 0) continue;
         if (!opened) {
             opened = strcmp(r.word[0], "{") == 0;
+            if (r.words == 2 && strcmp(r.word[0], "n_points:") == 0) {
+                promised = word_count(r.word[1]);
+            }
             continue;
         }
         closed = strcmp(r.word[0], "}") == 0;
@@ -107,6 +126,9 @@ bool annotations_read_pts(annotations *a, const char *name, const char *bytes, s
         points++;
     }
     if (!closed) return error_set(e, STATUS_DATA, "has no points between { and }");
+    if (promised >= 0 && promised != points) {
+        return error_set(e, STATUS_DATA, "says %ld points, but has %d", promised, points);
+    }
     annotation *entry = annotations_add(a, name, strlen(name), e);
     if (entry == NULL) return false;
     entry->no_suffix = true;

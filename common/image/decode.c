@@ -26,13 +26,15 @@ static bool bytes_read(int file, unsigned char *bytes, size_t size, error *e)
     return true;
 }
 
+/* Somewhat more than is needed: the next photo is often a little larger. */
 static bool room_make(file_bytes *file, size_t size, error *e)
 {
     if (file->capacity < size) {
+        size_t capacity = size + size / 8;
         free(file->bytes);
-        *file = (file_bytes){.bytes = memory_allocate(size, 1, e)};
+        *file = (file_bytes){.bytes = memory_allocate(capacity, 1, e)};
         if (file->bytes == NULL) return false;
-        file->capacity = size;
+        file->capacity = capacity;
     }
     file->size = size;
     return true;
