@@ -1,7 +1,10 @@
 /* Simulated cameras: their settings act in the direction that physics says. */
 #include "unit.h"
 
+#include "exif/normalise.h"
+#include "exif/parse.h"
 #include "face/camera.h"
+#include "face/standin.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -118,6 +121,16 @@ static void exposure_bias_brightens(void **state)
     assert_true(mean(take(&s)) > even + 20);
 }
 
+static void sharpening_makes_edges_steeper(void **state)
+{
+    camera_shot s = plain_shot();
+    double plain = deviation(take(&s), 38, 60);
+    camera_model sharp = *s.camera;
+    sharp.sharpening = 1.5f;
+    s.camera = &sharp;
+    assert_true(deviation(take(&s), 38, 60) > 1.02 * plain);
+}
+
 static void white_balance_leaves_its_error(void **state)
 {
     camera_shot s = plain_shot();
@@ -160,6 +173,77 @@ static void settings_obey_the_light(void **state)
     }
 }
 
+static void assert_close(double is, double wanted)
+{
+    assert_true(fabs(is - wanted) <= 0.02 * fabs(wanted));
+}
+
+static void the_exif_block_says_what_was_set(void **state)
+{
+    for (int i = 0; i < 100; i++) {
+        random_state r = random_keyed(4, "shot", (uint64_t)i);
+        camera_shot s;
+        error e = {0};
+        photo_tags tags = {0};
+        size_t size = 0;
+        camera_shot_choose(&s, &r);
+        unsigned char *block = camera_shot_exif(&s, SIZE, &size, &e);
+        assert_non_null(block);
+        exif_small_block_parse(block, (unsigned)size, &tags);
+        const struct {
+            photo_key key;
+            float is;
+        } numbers[] = {{KEY_ISO, s.iso},
+                       {KEY_F_NUMBER, s.f_number},
+                       {KEY_APERTURE, s.f_number},
+                       {KEY_EXPOSURE_TIME, s.exposure_time_s},
+                       {KEY_SHUTTER_SPEED, s.exposure_time_s},
+                       {KEY_EXPOSURE_BIAS, s.exposure_bias_ev},
+                       {KEY_FOCAL_LENGTH, s.focal_length_mm}};
+        photo_setting setting;
+        for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) {
+            assert_true(photo_normalise(&tags, numbers[k].key, &setting));
+            assert_close(setting.number, (double)numbers[k].is);
+        }
+        assert_true(photo_normalise(&tags, KEY_MODEL, &setting));
+        assert_string_equal(setting.text, s.camera->model);
+        assert_int_equal(photo_orientation(&tags), s.orientation);
+        free(block);
+    }
+}
+
+/* Spread of the mean high-pass of green over the 8 by 8 places of a period. */
+static double pattern_of(standin_kind kind)
+{
+    enum { SIDE = 128, PICTURES = 4 };
+    static unsigned char rgb[3 * SIDE * SIDE];
+    double total = 0;
+    for (uint64_t i = 0; i < PICTURES; i++) {
+        drawn_picture place;
+        error e = {0};
+        double sum[64] = {0}, count[64] = {0}, square = 0;
+        assert_true(standin_draw(kind, 1, i, SIDE, rgb, &place, &e));
+        for (int y = 1; y < SIDE - 1; y++) {
+            for (int x = 1; x < SIDE - 1; x++) {
+                const unsigned char *p = rgb + 3 * (y * SIDE + x) + 1;
+                int at = (y & 7) * 8 + (x & 7);
+                sum[at] += p[0] - 0.25 * (p[3] + p[-3] + p[3 * SIDE] + p[-3 * SIDE]);
+                count[at]++;
+            }
+        }
+        for (int k = 0; k < 64; k++) square += sum[k] / count[k] * sum[k] / count[k] / 64;
+        total += sqrt(square) / PICTURES;
+    }
+    return total;
+}
+
+static void the_upsampler_leaves_a_periodic_pattern(void **state)
+{
+    double pattern = pattern_of(STANDIN_UPSAMPLER);
+    assert_true(pattern > 4 * pattern_of(STANDIN_SMOOTHER));
+    assert_true(pattern > 4 * pattern_of(STANDIN_BLENDER)); /* that passed a camera */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +253,9 @@ int main(void)
         cmocka_unit_test(exposure_bias_brightens),
         cmocka_unit_test(white_balance_leaves_its_error),
         cmocka_unit_test(settings_obey_the_light),
+        cmocka_unit_test(sharpening_makes_edges_steeper),
+        cmocka_unit_test(the_exif_block_says_what_was_set),
+        cmocka_unit_test(the_upsampler_leaves_a_periodic_pattern),
     };
     return RUN_TESTS(tests);
 }
