@@ -158,6 +158,8 @@ static void white_balance_leaves_its_error(void **state)
 
 static void settings_obey_the_light(void **state)
 {
+    double sum = 0;
+    int outside = 0;
     for (int i = 0; i < 300; i++) {
         random_state r = random_keyed(3, "shot", (uint64_t)i);
         camera_shot s;
@@ -169,7 +171,41 @@ static void settings_obey_the_light(void **state)
         if (s.background == BACKGROUND_STREET || s.background == BACKGROUND_FOLIAGE) {
             float ev = log2f(s.f_number * s.f_number / s.exposure_time_s * 100 / s.iso);
             assert_true(ev > 9.5f && ev < 17);
+            sum += (double)ev;
+            outside++;
         }
+    }
+    /* sun at 13.5 to 15.2 and shade at 11 to 13 are about as frequent */
+    assert_true(outside > 80);
+    assert_true(fabs(sum / outside - 13.15) < 0.4);
+}
+
+static void contrast_spreads_light_and_dark(void **state)
+{
+    camera_shot s = plain_shot();
+    camera_model flat = *s.camera;
+    s.camera = &flat;
+    flat.contrast = 0;
+    double plain = deviation(take(&s), 38, 60);
+    flat.contrast = 0.6f;
+    assert_true(deviation(take(&s), 38, 60) > 1.1 * plain);
+}
+
+static void a_light_centre_darkens_by_the_weight_that_it_has(void **state)
+{
+    static const metering_mode modes[] = {METERING_SPOT, METERING_PARTIAL, METERING_CENTRE,
+                                          METERING_AVERAGE};
+    static float rgb[3 * PIXELS];
+    float last = 0;
+    for (int i = 0; i < PIXELS; i++) {
+        float u = ((float)(i % SIZE) + 0.5f) / (SIZE / 2) - 1,
+              v = ((float)(i / SIZE) + 0.5f) / (SIZE / 2) - 1;
+        for (int c = 0; c < 3; c++) rgb[3 * i + c] = sqrtf(u * u + v * v) < 0.2f ? 0.5f : 0.05f;
+    }
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        float gain = camera_meter(modes[i], rgb, SIZE);
+        assert_true(gain > 1.05f * last);
+        last = gain;
     }
 }
 
@@ -253,6 +289,8 @@ int main(void)
         cmocka_unit_test(exposure_bias_brightens),
         cmocka_unit_test(white_balance_leaves_its_error),
         cmocka_unit_test(settings_obey_the_light),
+        cmocka_unit_test(contrast_spreads_light_and_dark),
+        cmocka_unit_test(a_light_centre_darkens_by_the_weight_that_it_has),
         cmocka_unit_test(sharpening_makes_edges_steeper),
         cmocka_unit_test(the_exif_block_says_what_was_set),
         cmocka_unit_test(the_upsampler_leaves_a_periodic_pattern),
