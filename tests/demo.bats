@@ -38,7 +38,8 @@ demo() { # ARGUMENTS of make
   weight=$(tail -n 1 demo/training.jsonl | sed 's/.*"lambda":{[^}]*"coarse":\([0-9.]*\).*/\1/')
   [ "$weight" != 1.0 ]
   grep -q "<tr><td>coarse</td><td>$(printf %.4f "$weight")</td></tr>" demo/report.html
-  grep -q '"tool":"face-locate"' demo/provenance.json && grep -q '{"tool":"score"' demo/report.html
+  grep -q '"tool":"face-locate"' demo/provenance.json
+  grep -q '{"tool":"score"' demo/report.html
 }
 
 @test "demo: a second run does nothing" {

@@ -20,9 +20,11 @@ embeddings() { # the same four sources for every test
   cat photos gan | gmm-fit -k 2 -o detector 2>said
   grep -q 'left out 80 faces labelled generated' said
   gmm-fit -q -k 2 -o alone photos
-  score -d detector photos gan >a && score -d alone photos gan >b
+  score -d detector photos gan >a
+  score -d alone photos gan >b
   stream-dump a | grep -c '"generated":true' >all
   [ "$(cat all)" -gt 75 ]
+  [ "$(score -d detector photos | stream-dump | grep -c '"generated":true')" -lt 20 ]
   [ "$(stream-dump a | grep '"type":"score"' | md5sum)" = "$(stream-dump b | grep '"type":"score"' | md5sum)" ]
 }
 
@@ -152,7 +154,9 @@ embeddings() { # the same four sources for every test
   run -65 --separate-stderr score -d detector narrow -o scores
   [ "$(score -d detector narrow --max-errors 3 | stream-dump | grep -c '"reason":"its vector has another dimension')" = 3 ]
   score -d detector --set by=me gan | stream-dump | sed -n 2p >line
-  grep -q '"source":"gan"' line && grep -q '"by":"me"' line && grep -q '"p_value":' line
+  grep -q '"source":"gan"' line
+  grep -q '"by":"me"' line
+  grep -q '"p_value":' line
   run ! grep -q vector line
   run -64 score gan
   run -66 score -d nothing gan
@@ -177,8 +181,12 @@ embeddings() { # the same four sources for every test
     mlp-fit -q --classifier $kind -o detector photos gan
     found=$(score -d detector gan | stream-dump | grep -c '"generated":true')
     wrong=$(score -d detector photos | stream-dump | grep -c '"generated":true' || true)
-    [ "$found" -gt 72 ] && [ "$wrong" -lt 20 ]
+    [ "$found" -gt 72 ]
+    [ "$wrong" -lt 20 ]
   done
+  mlp-fit -o detector photos gan 2>said # a fifth of each class is held out
+  grep -q 'fitted to 224 faces: .* on 56 faces' said
+  grep -q 'p-values from 40 held-out photographic faces' said
   mlp-fit -q --far 0.1 --held-out-fraction 0.5 -o detector photos diffusion
   score -d detector photos | stream-dump --header | grep -q '"higher":"generated"'
 }
@@ -205,7 +213,9 @@ embeddings() { # the same four sources for every test
   gmm-fit -q -k 2 -o detector photos
   score -d detector photos other gan diffusion >scores
   evaluate --name OC scores >text
-  grep -q 'AUC by generator' text && grep -q '^OC ' text && grep -q 'mean' text
+  grep -q 'AUC by generator' text
+  grep -q '^OC ' text
+  grep -q 'mean' text
   evaluate --table auc --format tsv scores >auc
   [ "$(head -1 auc)" = "$(printf 'method\tdiffusion\tgan\tmean\tmean low\tmean high')" ]
   evaluate --table confusion --format latex scores | grep -q '^gmm & .*\\\\$'
@@ -229,7 +239,8 @@ embeddings() { # the same four sources for every test
   stream-dump scores | sed -n 's/.*"id":"\(photos[^"]*\)","score":\([^,]*\),.*/\1\t\2/p' | tail -n +3 >column.tsv
   printf 'elsewhere\t1\n' >>column.tsv
   evaluate --column part=column.tsv --format json scores 2>said >json
-  grep -q '"missing": 82' json && grep -q '"unknown": 1' json
+  grep -q '"missing": 82' json
+  grep -q '"unknown": 1' json
   grep -q 'part: 82 faces are missing' said
 }
 
@@ -243,7 +254,9 @@ embeddings() { # the same four sources for every test
   awk -F'\t' -v OFS='\t' 'NR == 1 { $2 = "nan" } NR == 2 { $2 = "" } NR == 201 { $2 = "NA" } 1' column.tsv >holes.tsv
   evaluate --format json --column b=- scores <holes.tsv >json 2>said
   grep -q 'b: 3 images failed' said
-  grep -q '"failed": 3' json && grep -q '"failed": 2' json && grep -q '"failed": 1' json
+  grep -q '"failed": 3' json
+  grep -q '"failed": 2' json
+  grep -q '"failed": 1' json
   run ! grep -q '"missing": [1-9]' json
   printf 'photos/00000.jpg\t1\nphotos/00001.jpg\tinf\n' >infinite.tsv
   run -65 evaluate --column b=infinite.tsv scores
@@ -297,7 +310,8 @@ embeddings() { # the same four sources for every test
   embeddings
   gmm-fit -q -k 2 -o detector photos
   score -d detector photos diffusion >scores
-  evaluate --format tsv -j 1 scores >one && evaluate --format tsv -j 3 scores >three
+  evaluate --format tsv -j 1 scores >one
+  evaluate --format tsv -j 3 scores >three
   cmp one three
   evaluate --format tsv --seed 9 scores >other
   run ! cmp -s one other
@@ -313,11 +327,15 @@ embeddings() { # the same four sources for every test
   cmp <(stream-dump one | tail -n +2) <(stream-dump three | tail -n +2)
   stream-dump --count one | grep -q '^280 records, 0 errors'
   stream-dump one | sed -n 2p | grep -q '"x":.*"y":.*"label":"photographic","source":"photos"'
-  grep -q '</svg>' plot.svg && grep -q 'gan, generated (80)' plot.svg
+  grep -q '</svg>' plot.svg
+  grep -q 'gan, generated (80)' plot.svg
   "$make" 5 4 generated "$(printf 'a&b<c]]>\xff and a name of its own that is long')" >odd
   tsne -q --method pca --svg odd.svg -o points odd
   grep -q '>a&amp;b&lt;c\]\]&gt;? and a name of…, generated (5)<' odd.svg
-  tsne --method pca photos | stream-dump --header | grep -q variance_share
+  tsne --method pca photos >points
+  stream-dump --header points | grep -q variance_share
+  stream-dump points | tail -n +2 | sed 's/.*"x":\([^,]*\),"y":\([^,]*\),.*/\1 \2/' | # the first component is the long one
+    awk '{ x += $1 * $1; y += $2 * $2 } END { exit !(NR == 200 && y > 0 && x > 1.02 * y) }'
   "$make" 5 4 photographic five >five
   run -65 tsne -q --perplexity 30 five
   [[ "$output" == *"too few for a perplexity"* ]]
@@ -350,10 +368,25 @@ embeddings() { # the same four sources for every test
   embed -q -m model.safetensors -o faces boxed
   stream-dump --count faces | grep -q '^12 records'
   stream-dump faces | grep -q '"id":"photos/[^"]*#0"'
-  head -c 200 photos/"$(basename "$(head -1 list)")" >photos/cut.jpg
+  # several faces of one photo, more than a batch holds
+  python3 - <<'END'
+import json
+rows = [json.loads(line) for line in open("faces.json")]
+for row in rows:
+    box = row["faces"][0]["box"]
+    row["faces"] = [{"box": [box[0] + i, box[1], box[2], box[3] - i]} for i in range(5)]
+open("crowds.json", "w").writelines(json.dumps(row) + "\n" for row in rows)
+END
+  exif-extract -q photos/*.jpg | face-locate -q --annotations crowds.json -o boxed
+  for batch in 2 64; do embed -q -m model.safetensors --batch $batch -o crowd.$batch boxed; done
+  cmp crowd.2 crowd.64
+  stream-dump --count crowd.2 | grep -q '^60 records, 0 errors'
+  # a face that failed does not move the others
+  head -c 200 photos/"$(basename "$(head -1 list)")" >photos/000000-cut.jpg
   run -65 embed -q -m model.safetensors -o failed photos
-  embed -q --max-errors 1 -m model.safetensors -o failed photos
+  embed -q --no-provenance --max-errors 1 -m model.safetensors -o failed photos
   stream-dump --count failed | grep -q '^12 records, 1 error'
+  diff <(stream-dump one) <(stream-dump failed | grep -v '"type":"error"')
 }
 
 @test "blades-score: photos in, words out, an exit status" {
@@ -361,7 +394,8 @@ embeddings() { # the same four sources for every test
   fixture
   status=0
   "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos >out || status=$?
-  [ $status -le 1 ] && [ "$(grep -c ': looks ' out)" = 12 ]
+  [ $status -le 1 ]
+  [ "$(grep -c ': looks ' out)" = 12 ]
   BLADES_MODEL=model.safetensors BLADES_DETECTOR=detector.safetensors \
     run -0 "$BLADES_ROOT/pipelines/blades-score" -h
   # boxes: the same as embed and score with them, a line a face

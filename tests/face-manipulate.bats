@@ -54,7 +54,7 @@ for i, r in enumerate(rows):
   exif-extract -q drawn/000004.jpg drawn/000001.jpg | face-locate -q -a drawn/annotations.jsonl |
     face-manipulate -q --nose --trace two.trace -o two
   [ "$(wc -l <two.trace)" = 12 ]
-  ! grep -vxFf one.trace two.trace
+  ! grep -vxFf one.trace two.trace || false
   face-manipulate -q --seed 1 --trace seed.trace located.msgpack -o seed
   [ "$(grep -cxFf one.trace seed.trace)" -lt 20 ]
 }

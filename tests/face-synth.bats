@@ -71,6 +71,31 @@ END
   done
 }
 
+@test "a picture taken on its side stands upright once turned as its orientation says" {
+  face-synth -q -n 80 --size 64 -o p
+  exif-extract -q p/*.jpg | face-locate -q -a p/annotations.jsonl -o located
+  stream-dump located >photos.jsonl
+  face-manipulate -q --size 16 located | stream-dump --base64 >faces.jsonl
+  python3 - <<'END'
+import base64, json
+turned = {row["id"] for row in map(json.loads, open("photos.jsonl")) if row.get("orientation", 1) != 1}
+grey = {}
+for row in map(json.loads, open("faces.jsonl")):
+    if row["type"] == "face" and row["manipulation"] == "photographic":
+        pixels = base64.b64decode(row["pixels"]["base64"])
+        values = [sum(pixels[i:i + 3]) for i in range(0, len(pixels), 3)]
+        mean = sum(values) / len(values)
+        grey[row["photo"]] = [v - mean for v in values]
+upright = [v for photo, v in grey.items() if photo not in turned]
+average = [sum(column) / len(upright) for column in zip(*upright)]
+dot = lambda a, b: sum(x * y for x, y in zip(a, b)) / sum(x * x for x in a) ** 0.5
+likeness = [(dot(v, average), dot(v, average[::-1])) for photo, v in grey.items() if photo in turned]
+print(len(grey), len(turned), likeness)
+assert len(grey) == 80 and len(turned) >= 4
+assert sum(a for a, b in likeness) > 1.5 * sum(b for a, b in likeness)
+END
+}
+
 @test "--set adds a key to the annotations" {
   face-synth -q -n 1 --size 32 --set split=train -o a
   grep -q '"split":"train"' a/annotations.jsonl

@@ -34,7 +34,8 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
   for file in records/*; do
     status=0
     score -q -d detector -o scored "$file" 2>error || status=$?
-    [ $status = 65 ] && [ "$(cat error)" = "score: 1 error record written" ]
+    [ $status = 65 ]
+    [ "$(cat error)" = "score: 1 error record written" ]
     stream-dump scored | sed -n 4p >line
     grep -q '"type":"error","id":"odd","stage":"score","reason":"it' line
     [[ $file == */@(missing|twice) ]] || grep -q '"label":"photographic"' line # what was known of it stays

@@ -31,7 +31,8 @@ ids() { # SPLIT FILE: the faces' ids, in order
   half=$((steps / 2 * 8))
   ids train b | head -n $half | sed 's,/.*,,' | sort >first
   ids train b | tail -n $half | sed 's,/.*,,' | sort >second
-  [ -z "$(uniq -d first)" ] && [ -z "$(uniq -d second)" ]
+  [ -z "$(uniq -d first)" ]
+  [ -z "$(uniq -d second)" ]
   [ "$(ids train b | head -n 20 | sed 's,/.*,,')" != "$(ids train b | tail -n $half | head -n 20 | sed 's,/.*,,')" ]
 }
 
@@ -41,8 +42,11 @@ ids() { # SPLIT FILE: the faces' ids, in order
     batch --seed $seed --epochs 3 f -o b
     ids train b | sed 's/#.*//' | sort -u >train
     ids val b | sed 's/#.*//' | sort -u >val
-    [ -s train ] && [ -s val ] && [ -z "$(comm -12 train val)" ]
-    [ $((10 * $(wc -l <val))) -gt 40 ] && [ $((10 * $(wc -l <val))) -lt 250 ]
+    [ -s train ]
+    [ -s val ]
+    [ -z "$(comm -12 train val)" ]
+    [ $((10 * $(wc -l <val))) -gt 40 ]
+    [ $((10 * $(wc -l <val))) -lt 250 ]
   done
 }
 
@@ -64,7 +68,8 @@ ids() { # SPLIT FILE: the faces' ids, in order
   mkdir parts
   perl -e 'binmode STDIN; local $/; $_ = <STDIN>; my @p = split /(?=\xde\x00.\xa4type\xa4face)/s; my ($tail) = $p[-1] =~ /(\xde\x00.\xa4type\xa7trailer.*)/s;
            $p[-1] = substr $p[-1], 0, -length $tail; my $head = shift @p; print $head, reverse(@p), $tail' <f >r
-  [ "$(stat -c %s f)" = "$(stat -c %s r)" ] && ! cmp -s f r
+  [ "$(stat -c %s f)" = "$(stat -c %s r)" ]
+  ! cmp -s f r || false
   batch f -o a
   batch r -o b
   cmp a b
@@ -113,7 +118,8 @@ ids() { # SPLIT FILE: the faces' ids, in order
   batch --epochs 10 f -o b
   n=$(ids train b | wc -l)
   p=$(ids train b | grep -c photographic)
-  [ $((100 * p)) -gt $((46 * n)) ] && [ $((100 * p)) -lt $((54 * n)) ]
+  [ $((100 * p)) -gt $((46 * n)) ]
+  [ $((100 * p)) -lt $((54 * n)) ]
 }
 
 @test "--balance draws every value equally often" {
@@ -167,7 +173,10 @@ END
   faces 200 2 photographic warp >f
   pretext-batch --tasks "$TASKS/small.json" --summary --epochs 0 f -o b 2>s
   [ "$(stream-dump --count b)" = "0 records, 0 errors" ]
-  grep -q '^iso (ordinal)' s && grep -q 'low (below' s && grep -q -- '- missing .*%' s && grep -q '  Canon  *[0-9]' s
+  grep -q '^iso (ordinal)' s
+  grep -q 'low (below' s
+  grep -q -- '- missing .*%' s
+  grep -q '  Canon  *[0-9]' s
 }
 
 @test "a class that holds nearly all is warned of, and tasks without labels" {
@@ -233,10 +242,12 @@ END
     head -c "$cut" f >short
     status=0
     batch --batch 2 --val-fraction 0 short >out 2>error || status=$?
-    [ $status = 65 ] && grep -q '^pretext-batch: short: record [0-9]*: ' error
+    [ $status = 65 ]
+    grep -q '^pretext-batch: short: record [0-9]*: ' error
     status=0
     cat short | batch --batch 2 --val-fraction 0 >out 2>error || status=$?
-    [ $status = 65 ] && grep -q '^pretext-batch: standard input: record [0-9]*: ' error
+    [ $status = 65 ]
+    grep -q '^pretext-batch: standard input: record [0-9]*: ' error
   done
 }
 
@@ -249,7 +260,8 @@ END
   batch --tasks "$TASKS/reference.json" f -o b
   stream-dump --header b | grep -o '"prompts":\[[^]]*' | grep -o '"a photo[^"]*"\|"A photo[^"]*"' >ours
   head -n 50 "$BLADES_DATA/clip/expected_tokens.jsonl" | grep -o '"text": *"[^"]*"' | sed 's/"text": *//' >theirs
-  [ "$(wc -l <theirs)" = 50 ] && cmp ours theirs
+  [ "$(wc -l <theirs)" = 50 ]
+  cmp ours theirs
 }
 
 @test "peak memory does not grow with the file" {

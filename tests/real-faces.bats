@@ -35,7 +35,9 @@ experiment() { # ARGUMENTS of make
   ids() { stream-dump "$1" | grep -o '"path":"[^"]*"' | sort; }
   ids out/all-fit.photos >fit
   ids out/all-held.photos >held
-  [ "$(wc -l <fit)" = 62 ] && [ "$(wc -l <held)" = 6 ] && [ -z "$(comm -12 fit held)" ]
+  [ "$(wc -l <fit)" = 62 ]
+  [ "$(wc -l <held)" = 6 ]
+  [ -z "$(comm -12 fit held)" ]
   [ "$(ids out/large-fit.photos | grep -c /little/)" = 0 ]
   [ "$(ids out/matched-fit.photos | grep -vc /famous/)" = 0 ]
   stream-dump out/faces.msgpack | grep -c /bench/ >n || true
@@ -48,6 +50,15 @@ experiment() { # ARGUMENTS of make
   # weights 0 for the tags leave the pretraining to the manipulations
   grep -q '"lambda":{"iso":0.0,.*"coarse":1.0,"fine":1.0}' out/pretraining.log
   experiment -q "$out"/{oc,matched,bc,coarse}.txt
+  # what sets the experiments apart that are not run here
+  experiment -n OUT="$out.other" EXPERIMENTS="blades equal no-exif zou25 random" >make.txt
+  sed ':a; /\\$/ { N; s/\\\n//; ba }' make.txt >commands
+  trained() { grep "bin/blades-train .*other/$1/"; }
+  for name in equal zou25; do trained $name <commands | grep -q -- '--init .*--weights equal'; done
+  [ "$(grep -c 'blades-train .*--weights equal' commands)" = 2 ]
+  trained no-exif <commands | grep -q 'manipulation.json'
+  trained zou25 <commands | grep -q 'zou25.json'
+  trained random <commands | grep -q -- '--steps 0'
 }
 
 @test "held-out-coarse: means over the validated batches of the last epoch" {

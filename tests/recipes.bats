@@ -39,7 +39,9 @@ drawn_faces() {
   }
   photos p photographic
   photos g generated
-  mkdir t && mv p/*1?.jpg t && exif-extract -q --set label=photographic --set source=p t/*.jpg |
+  mkdir t
+  mv p/*1?.jpg t
+  exif-extract -q --set label=photographic --set source=p t/*.jpg |
     face-locate -q -a p/annotations.jsonl -o test.p
   exif-extract -q p/*.jpg | face-locate -q -a p/annotations.jsonl -o train.photos
   cat test.p g.all >test.photos
@@ -81,6 +83,8 @@ with open("flickr.json", "w") as tags:
         print(json.dumps({"photo_id": row["path"][:-4], "Make": ["Canon", "Sony"][i % 2], "ISO": [100, 400, 1600][i % 3]}), file=tags)
 END
   rm fdf/annotations.jsonl
+  face-synth -q -n 1 --first 500 --size 64 -o more
+  mv more/000500.jpg fdf # that the metadata does not know
 }
 
 pipeline() { # NAME VARIABLES...
@@ -108,13 +112,28 @@ pipeline() { # NAME VARIABLES...
     ARCH=resnet18 WIDTH=0.125 DIMENSION=8 BATCH=4 EPOCHS=1 COMPONENTS=1 EXPERIMENTS="blades random only-make" \
     TRAIN_OPTIONS="--text-layers 1 --text-width 16 --steps 2 --lr 1e-2"
   for method in blades random only-make; do
-    grep -q "^$method " paper/tables.txt && grep -q "^$method-BC " paper/tables.txt
+    grep -q "^$method " paper/tables.txt
+    grep -q "^$method-BC " paper/tables.txt
     grep -q '</html>' paper/$method/report.html
   done
   [ "$(wc -l <paper/blades/training.jsonl)" = 2 ]
   [ "$(wc -l <paper/random/training.jsonl)" = 0 ]
   tail -n 1 paper/only-make/training.jsonl | grep -q '"lambda":{"make":[0-9.]*,"coarse":[0-9.]*}'
   [ "$(sed -n '/AUC by generator/,/^$/p' paper/tables.txt | grep -cE '^(blades|random) ')" = 2 ]
+  # What sets the experiments apart that are not run here.
+  pipeline paper -n TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" OUT="$PWD/other" \
+    EXPERIMENTS="blades equal no-exif zou25 random without-make"
+  sed ':a; /\\$/ { N; s/\\\n//; ba }' out.txt >commands
+  made() { grep "bin/$1 .*other/$2/" commands; }
+  [ "$(grep -c 'blades-train .*--weights equal' commands)" = 2 ]
+  made blades-train equal | grep -q 'reference.json .*--weights equal'
+  made blades-train zou25 | grep -q 'zou25.json .*--weights equal'
+  made blades-train no-exif | grep -q manipulation.json
+  made blades-train random | grep -q -- '--steps 0'
+  made blades-train without-make | grep -q other/without-make.json
+  made gmm-fit zou25 | grep -q -- '-k 12 '
+  made gmm-fit blades | grep -q -- '-k 10 '
+  [ "$(grep -c 'face-manipulate' commands)" = 1 ]
   # All three trained on the same faces; another run has nothing left to do.
   pipeline paper -q TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" SHOWN="$PWD/shown" OUT="$PWD/paper" SIZE=32 \
     EXPERIMENTS="blades random only-make"

@@ -35,6 +35,13 @@ lambda_of() { # MODEL: the final weights
   for key in step loss lambda hypergradient gradient_norm learning_rate images_per_second validation_accuracy; do
     [ "$(grep -c "\"$key\":" log)" = 6 ]
   done
+  # the weights after a step are those before the next one, and others than before it
+  sed -n 's/.*"lambda_before":\({[^}]*}\).*/\1/p' trace >before
+  sed -n 's/.*"lambda_after":\({[^}]*}\).*/\1/p' trace >after
+  [ "$(wc -l <after)" = 6 ]
+  cmp <(head -n 5 after) <(tail -n 5 before)
+  run ! cmp -s before after
+  [ "$(sed -n 's/.*"lambda":\({[^}]*}\).*/\1/p' log | tail -n 1)" = "$(tail -n 1 after)" ]
   head -c 8 m.safetensors | od -An -tu8 | grep -q '[1-9]'
   [ -n "$(lambda_of m.safetensors)" ]
 }
