@@ -30,7 +30,7 @@ SMALL ?= celeba
 MATCHED ?= celebrities stock
 GENERATED ?= progan
 PAIRS ?= progan=celebrities stylegan2=stock
-PRETRAIN ?= 80+10:60 112+16:40
+PRETRAIN ?= 80+10:60 112+16:24
 GMM_OPTIONS ?= -k 1:6
 faces.out := $(or $(OUT),$(BUILD)/real-faces)
 faces.data := $(patsubst %/,%,$(FACES))
@@ -42,7 +42,7 @@ stage.size = $(word 1,$(subst +, ,$(subst :, ,$(1))))
 stage.shift = $(word 2,$(subst +, ,$(subst :, ,$(1))))
 stage.epochs = $(word 3,$(subst +, ,$(subst :, ,$(1))))
 faces.stage := $(lastword $(PRETRAIN))
-faces.epochs := $(or $(EPOCHS),10)
+faces.epochs := $(or $(EPOCHS),5)
 faces.stream = $(addprefix $(faces.out)/,$(addsuffix .photos,$(1)))
 ifeq ($(wildcard $(faces.data)/train/annotations.jsonl),)
 $(error $(faces.data)/train/annotations.jsonl: no such file)
@@ -84,8 +84,8 @@ faces.network := --arch $(or $(ARCH),resnet18) --width $(or $(WIDTH),0.5) --embe
 faces.batches = --size $(call stage.size,$(1)) --shift $(call stage.shift,$(1)) --flip --batch $(or $(BATCH),64) \
   --seed $(or $(SEED),0) --epochs
 PRETRAIN_OPTIONS ?= --lr 1.5e-3 --lr-text 1e-4 --weight-decay 0.01 --warmup 200
-TRAIN_OPTIONS ?= --lr 3e-4 --lr-text 1e-4 --weight-decay 0.01 --warmup 50 --schedule-epochs $(faces.epochs) \
-  --lambda-lr 3e-3 --lambda-lag --memory huge
+TRAIN_OPTIONS ?= --lr 2e-4 --lr-text 1e-4 --weight-decay 0.01 --warmup 50 --schedule-epochs $(faces.epochs) \
+  --lambda-lr 6e-3 --lambda-lag --memory huge
 # With all tasks' prompts, so that the vocabulary serves the experiments, but weight for the manipulations alone.
 faces.pretrained = $(faces.out)/pretrained-$(call stage.size,$(1)).safetensors
 define faces_pretraining
