@@ -18,8 +18,8 @@ source_of() { # SIDE SOURCE COUNT FIRST [face-synth options]
 
 experiment() { # ARGUMENTS of make
   env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BLADES_ROOT" -f pipelines/real-faces.mk BUILD="$BLADES_BUILD" \
-    FACES="$BATS_TEST_TMPDIR/data" OUT="$BATS_TEST_TMPDIR/out" SIZE=32 SHIFT=4 BATCH=8 PRETRAIN_EPOCHS=1 EPOCHS=1 WIDTH=0.125 \
-    DIMENSION=8 SMALL=little MATCHED=famous PAIRS=upsampler=famous EXPERIMENTS="equal random" \
+    FACES="$BATS_TEST_TMPDIR/data" OUT="$BATS_TEST_TMPDIR/out" BATCH=8 PRETRAIN="24+3:1 32+4:1" EPOCHS=1 WIDTH=0.125 \
+    DIMENSION=8 SMALL=little MATCHED=famous GENERATED=smoother PAIRS=upsampler=famous EXPERIMENTS="equal pretrained random" \
     GMM_OPTIONS="-k 1 --covariance diagonal" "$@"
 }
 
@@ -31,7 +31,7 @@ experiment() { # ARGUMENTS of make
   source_of bench famous 8 4000
   source_of bench upsampler 8 5000 --generator upsampler
   out=$BATS_TEST_TMPDIR/out
-  experiment "$out"/{oc,matched,bc,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
+  experiment "$out"/{oc-all,oc-matched,bc-all,bc-matched,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
   ids() { stream-dump "$1" | grep -o '"path":"[^"]*"' | sort; }
   ids out/all-fit.photos >fit
   ids out/all-held.photos >held
@@ -40,18 +40,20 @@ experiment() { # ARGUMENTS of make
   [ -z "$(comm -12 fit held)" ]
   [ "$(ids out/large-fit.photos | grep -c /little/)" = 0 ]
   [ "$(ids out/matched-fit.photos | grep -vc /famous/)" = 0 ]
+  [ "$(ids out/generated-fit.photos | grep -vc /smoother/)" = 0 ]
   stream-dump out/faces.msgpack | grep -c /bench/ >n || true
   [ "$(cat n)" = 0 ]
-  for table in oc matched bc; do
-    [ "$(grep -cE '^(equal|random) ' out/$table.txt)" -ge 2 ]
+  for table in {oc,bc}-{all,matched}; do
+    [ "$(grep -cE '^(equal|pretrained|random) ' out/$table.txt)" -ge 3 ]
     grep -q upsampler out/$table.txt
   done
   [ "$(grep -cE '^equal +[0-9]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$' out/coarse.txt)" = 1 ]
   # weights 0 for the tags leave the pretraining to the manipulations
-  grep -q '"lambda":{"iso":0.0,.*"coarse":1.0,"fine":1.0}' out/pretraining.log
-  experiment -q "$out"/{oc,matched,bc,coarse}.txt
+  grep -q '"lambda":{"iso":0.0,.*"coarse":1.0,"fine":1.0}' out/pretraining-32.log
+  [ -s out/pretrained-24.safetensors ]
+  experiment -q "$out"/{oc-all,oc-matched,bc-all,bc-matched,coarse}.txt
   # what sets the experiments apart that are not run here
-  experiment -n OUT="$out.other" EXPERIMENTS="blades equal no-exif zou25 random" >make.txt
+  experiment -n OUT="$out.other" EXPERIMENTS="blades equal no-exif zou25 pretrained random" >make.txt
   sed ':a; /\\$/ { N; s/\\\n//; ba }' make.txt >commands
   trained() { grep "bin/blades-train .*other/$1/"; }
   for name in equal zou25; do trained $name <commands | grep -q -- '--init .*--weights equal'; done
