@@ -28,6 +28,17 @@ int huffman_symbol(const huffman_table *t, uint64_t bits, int *length)
     return -1;
 }
 
+int huffman_code(const huffman_table *t, int symbol, int *length)
+{
+    int32_t at = 0;
+    for (*length = 1; *length <= 16; ++*length) {
+        for (; at <= t->first[*length] + t->most[*length] && t->most[*length] >= 0; at++) {
+            if (t->symbols[at] == symbol) return at - t->first[*length];
+        }
+    }
+    return -1;
+}
+
 /* The symbol of a code that begins with one of HUFFMAN_PEEKS, and its length. */
 typedef struct code_start {
     int16_t symbol; /* -1: none so short */

@@ -40,6 +40,9 @@ bool huffman_table_make(huffman_table *t, bool dc, const uint8_t counts[17],
 /* The symbol of the next code, and its length in bits; -1: there is no such code. */
 int huffman_symbol(const huffman_table *t, uint64_t bits, int *length);
 
+/* The code of a symbol, and its length in bits; -1: it has none. */
+int huffman_code(const huffman_table *t, int symbol, int *length);
+
 /* The scan's bits, the next one the highest of `bits`; `at` is behind what is in there. */
 typedef struct bit_reader {
     const uint8_t *at, *end;

@@ -1,5 +1,5 @@
-/* Cutting MCUs out of a baseline JPEG: AC codes are copied, DC differences coded anew, by a table
-   that has codes for all of them. */
+/* Cutting MCUs out of a baseline JPEG: a run of them in a row is copied bit by bit, but for the
+   first DC differences, which are to other blocks now. */
 #include "image/jpeg_window.h"
 
 #include "image/jpeg_huffman.h"
@@ -7,12 +7,7 @@
 #include <endian.h>
 #include <stdlib.h>
 
-/* The codes of the part's DC differences (T.81, table K.3), by the size of the value. */
-enum { DC_SIZES = 12 };
-static const uint8_t dc_counts[17] = {0, 0, 1, 5, 1, 1, 1, 1, 1, 1};
-static const uint8_t dc_lengths[DC_SIZES] = {2, 3, 3, 3, 3, 3, 4, 5, 6, 7, 8, 9};
-static const uint16_t dc_codes[DC_SIZES] = {0x00, 0x02, 0x03, 0x04, 0x05, 0x06,
-                                            0x0e, 0x1e, 0x3e, 0x7e, 0xfe, 0x1fe};
+enum { DC_SIZES = 12 }; /* of a DC difference's bits: those of 8-bit samples are 0 to 11 */
 
 enum {
     BLOCKS_MOST = 10,      /* of an MCU */
@@ -81,139 +76,148 @@ static void bits_end(bit_writer *w)
     if (w->count > 0) byte_put(w, (uint8_t)(w->bits >> 56 | 0xffu >> w->count));
 }
 
-static inline bool dc_put(bit_writer *w, int difference)
+static bool dc_put(bit_writer *w, const huffman_table *t, int difference)
 {
     unsigned magnitude = (unsigned)abs(difference);
-    int size = magnitude == 0 ? 0 : 32 - __builtin_clz(magnitude);
+    int size = magnitude == 0 ? 0 : 32 - __builtin_clz(magnitude), length;
     if (size >= DC_SIZES) return false;
+    int code = huffman_code(t, size, &length);
+    if (code < 0) return false;
     unsigned value = (unsigned)(difference < 0 ? difference - 1 : difference) & ((1u << size) - 1);
-    bits_put(w, (uint64_t)dc_codes[size] << size | value, dc_lengths[size] + size);
+    bits_put(w, (uint64_t)code << size | value, length + size);
     return true;
 }
 
 /* ---- Walking the scan --------------------------------------------------------------------------
  */
 
-static bool dc_take_slow(bit_reader *r, const huffman_table *t, int *difference)
+static bool dc_take_slow(bit_reader *r, const huffman_table *t, int *difference, int64_t *passed)
 {
     int length, size = huffman_symbol(t, r->bits, &length);
     if (size < 0 || size >= DC_SIZES) return false;
     *difference = size == 0 ? 0 : value_extend(r->bits << length, size);
     bit_reader_pass(r, length + size);
+    *passed = length + size;
     return true;
 }
 
 /* From a place on where the codes looked at together do not all belong to the block, or were too
    long to be looked at: one by one. */
-static bool ac_rest_slow(bit_reader *r, const huffman_table *t, unsigned place, bit_writer *w)
+static bool ac_rest_slow(bit_reader *r, const huffman_table *t, unsigned place, int64_t *passed)
 {
     while (place < PLACES) {
         bit_reader_fill(r);
         int length, symbol = huffman_symbol(t, r->bits, &length);
         if (symbol < 0) return false;
         int run = symbol >> 4, size = symbol & 15;
-        if (w != NULL) bits_put(w, r->bits >> (64 - length - size), length + size);
         bit_reader_pass(r, length + size);
+        *passed += length + size;
         place += (unsigned)(size == 0 && run != 15 ? PLACE_END : run + 1);
     }
     return (place & PLACE_WRONG) == 0;
 }
 
-/* Blocks follow each other without a branch that depends on the data: at the end of one the table
-   to look into is the next one's DC table. */
-static bool units_skip(scan_cutter *s, int count)
+/* Passes blocks, of MCUs from block b on, and says how many bits they are; -1: one is wrong. They
+   follow each other without a branch that depends on the data: at the end of one the table to look
+   into is the next one's DC table. */
+static int64_t blocks_pass(scan_cutter *s, const scan_block *b, int64_t count)
 {
     bit_reader r = s->reader;
-    const scan_block *b = s->blocks;
     const huffman_look *table = b->dc;
     unsigned place = 0;
-    for (int64_t left = (int64_t)count * s->block_count; left > 0;) {
+    int64_t passed = 0;
+    while (count > 0) {
         bit_reader_fill(&r);
-        for (int twice = 0; twice < 2 && left > 0; twice++) {
+        for (int twice = 0; twice < 2 && count > 0; twice++) {
             huffman_look look = table[r.bits >> (64 - HUFFMAN_PEEK_BITS)];
             unsigned to = place + look.advance;
             if (to & PLACE_WRONG) {
                 int difference = 0;
+                int64_t slowly = 0;
                 bit_reader slow = r;
-                if (table == b->dc ? !dc_take_slow(&slow, b->dc_table, &difference)
-                                   : !ac_rest_slow(&slow, b->ac_table, place, NULL)) {
-                    return false;
+                if (table == b->dc ? !dc_take_slow(&slow, b->dc_table, &difference, &slowly)
+                                   : !ac_rest_slow(&slow, b->ac_table, place, &slowly)) {
+                    return -1;
                 }
                 to = table == b->dc ? 0 : PLACES;
                 r = slow;
+                passed += slowly;
                 look = (huffman_look){.difference = (int16_t)difference};
                 twice = 2;
             }
             s->dc_values[b->component] += look.difference;
             bit_reader_pass(&r, look.bits);
+            passed += look.bits;
             const scan_block *next = b->next;
             const huffman_look *first = b->next_dc, *rest = b->ac;
             bool ended = to >= PLACES;
             table = ended ? first : rest;
             b = ended ? next : b;
             place = ended ? 0 : to;
-            left -= ended;
+            count -= ended;
         }
     }
     s->reader = r;
-    return r.count >= 0;
+    return r.count >= 0 ? passed : -1;
 }
 
-static bool block_copy(bit_reader *reader, const scan_block *b, int *dc, int *dc_written,
-                       bit_writer *w)
+static void bits_copy(bit_writer *w, bit_reader from, int64_t count)
 {
-    bit_reader r = *reader;
-    bit_reader_fill(&r);
-    huffman_look look = b->dc[r.bits >> (64 - HUFFMAN_PEEK_BITS)];
-    int difference = look.difference;
-    if (look.bits != 0) {
-        bit_reader_pass(&r, look.bits);
-    } else if (!dc_take_slow(&r, b->dc_table, &difference)) {
-        return false;
+    enum { STEP = 48 };
+    for (; count > 0; count -= STEP) {
+        int taken = count < STEP ? (int)count : STEP;
+        bit_reader_fill(&from);
+        bits_put(w, from.bits >> (64 - taken), taken);
+        bit_reader_pass(&from, taken);
     }
-    *dc += difference;
-    if (!dc_put(w, *dc - *dc_written)) return false;
-    *dc_written = *dc;
-    bool is_odd = false;
-    for (unsigned place = 0; place < PLACES && !is_odd;) {
-        bit_reader_fill(&r);
-        uint64_t bits = r.bits;
-        int taken = 0;
-        for (int twice = 0; twice < 2 && place < PLACES; twice++) {
-            look = b->ac[r.bits >> (64 - HUFFMAN_PEEK_BITS)];
-            unsigned to = place + look.advance;
-            is_odd = (to & PLACE_WRONG) != 0;
-            if (is_odd) break;
-            bit_reader_pass(&r, look.bits);
-            taken += look.bits;
-            place = to;
-        }
-        if (taken > 0) bits_put(w, bits >> (64 - taken), taken);
-        if (is_odd && !ac_rest_slow(&r, b->ac_table, place, w)) return false;
-    }
-    *reader = r;
-    return r.count >= 0;
+}
+
+/* The difference of the first block of a component is to the last one copied. */
+static bool dc_recode(scan_cutter *s, const scan_block *b)
+{
+    bit_reader_fill(&s->reader);
+    int difference;
+    int64_t passed;
+    if (!dc_take_slow(&s->reader, b->dc_table, &difference, &passed)) return false;
+    s->dc_values[b->component] += difference;
+    return dc_put(&s->writer, b->dc_table,
+                  s->dc_values[b->component] - s->dc_written[b->component]);
+}
+
+static bool room_make(scan_cutter *s, int units)
+{
+    size_t used = (size_t)(s->writer.at - s->bytes);
+    size_t needed = used + (size_t)units * UNIT_BYTES_MOST;
+    if (needed <= s->capacity) return true;
+    size_t capacity = needed + s->capacity;
+    unsigned char *bytes = realloc(s->bytes, capacity);
+    if (bytes == NULL) return false;
+    s->bytes = bytes;
+    s->capacity = capacity;
+    s->writer.at = bytes + used;
+    return true;
 }
 
 static bool units_copy(scan_cutter *s, int count)
 {
-    size_t used = (size_t)(s->writer.at - s->bytes),
-           needed = used + (size_t)count * UNIT_BYTES_MOST;
-    if (needed > s->capacity) {
-        size_t capacity = needed + s->capacity;
-        unsigned char *bytes = realloc(s->bytes, capacity);
-        if (bytes == NULL) return false;
-        s->bytes = bytes;
-        s->capacity = capacity;
-        s->writer.at = bytes + used;
-    }
-    for (int i = 0; i < count * s->block_count; i++) {
-        const scan_block *b = &s->blocks[i % s->block_count];
-        if (!block_copy(&s->reader, b, &s->dc_values[b->component], &s->dc_written[b->component],
-                        &s->writer)) {
+    if (!room_make(s, count)) return false;
+    for (int i = 0; i < s->block_count; i++) {
+        const scan_block *b = &s->blocks[i];
+        bool first = i == 0 || b[-1].component != b->component;
+        if (first && !dc_recode(s, b)) return false;
+        bit_reader from = s->reader;
+        int64_t passed = 0;
+        if (first ? !ac_rest_slow(&s->reader, b->ac_table, 0, &passed)
+                  : (passed = blocks_pass(s, b, 1)) < 0) {
             return false;
         }
+        bits_copy(&s->writer, from, passed);
     }
+    bit_reader from = s->reader;
+    int64_t passed = blocks_pass(s, s->blocks, (int64_t)(count - 1) * s->block_count);
+    if (passed < 0 || s->reader.count < 0) return false;
+    bits_copy(&s->writer, from, passed);
+    memcpy(s->dc_written, s->dc_values, sizeof s->dc_written);
     return true;
 }
 
@@ -242,7 +246,8 @@ static bool columns_pass(scan_cutter *s, int count, bool copied)
             if (run > s->until_restart) run = s->until_restart;
             s->until_restart -= run;
         }
-        if (!(copied ? units_copy(s, run) : units_skip(s, run))) return false;
+        int64_t blocks = (int64_t)run * s->block_count;
+        if (copied ? !units_copy(s, run) : blocks_pass(s, s->blocks, blocks) < 0) return false;
         count -= run;
     }
     return true;
@@ -298,15 +303,14 @@ static void quantiser_add(scan_cutter *s, int number)
     for (int i = 0; i < 64; i++) word_add(s, s->info->quant_tbl_ptrs[number]->quantval[places[i]]);
 }
 
-static void codes_add(scan_cutter *s, int kind_and_number, const uint8_t counts[17],
-                      const uint8_t *symbols)
+static void codes_add(scan_cutter *s, int kind_and_number, const JHUFF_TBL *t)
 {
     int count = 0;
-    for (int i = 1; i <= 16; i++) count += counts[i];
+    for (int i = 1; i <= 16; i++) count += t->bits[i];
     marker_add(s, 0xc4, 17 + count);
     byte_add(s, kind_and_number);
-    for (int i = 1; i <= 16; i++) byte_add(s, counts[i]);
-    for (int i = 0; i < count; i++) byte_add(s, symbols[i]);
+    for (int i = 1; i <= 16; i++) byte_add(s, t->bits[i]);
+    for (int i = 0; i < count; i++) byte_add(s, t->huffval[i]);
 }
 
 static void frame_add(scan_cutter *s, int width, int height)
@@ -329,7 +333,7 @@ static void frame_add(scan_cutter *s, int width, int height)
     for (int i = 0; i < info->comps_in_scan; i++) {
         const jpeg_component_info *c = info->cur_comp_info[i];
         byte_add(s, c->component_index + 1);
-        byte_add(s, c->ac_tbl_no);
+        byte_add(s, c->dc_tbl_no << 4 | c->ac_tbl_no);
     }
     byte_add(s, 0);
     byte_add(s, 63);
@@ -338,7 +342,6 @@ static void frame_add(scan_cutter *s, int width, int height)
 
 static bool header_add(scan_cutter *s, int width, int height)
 {
-    static const uint8_t dc_symbols[DC_SIZES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     s->capacity = 1 << 16;
     s->bytes = s->writer.at = malloc(s->capacity);
     if (s->bytes == NULL) return false;
@@ -346,10 +349,9 @@ static bool header_add(scan_cutter *s, int width, int height)
     for (int i = 0; i < NUM_QUANT_TBLS; i++) {
         if (s->info->quant_tbl_ptrs[i] != NULL) quantiser_add(s, i);
     }
-    codes_add(s, 0, dc_counts, dc_symbols);
     for (int i = 0; i < NUM_HUFF_TBLS; i++) {
-        const JHUFF_TBL *t = s->info->ac_huff_tbl_ptrs[i];
-        if (s->ac[i] != NULL) codes_add(s, 0x10 | i, t->bits, t->huffval);
+        if (s->dc[i] != NULL) codes_add(s, i, s->info->dc_huff_tbl_ptrs[i]);
+        if (s->ac[i] != NULL) codes_add(s, 0x10 | i, s->info->ac_huff_tbl_ptrs[i]);
     }
     frame_add(s, width, height);
     return true;

@@ -20,7 +20,8 @@ typedef struct jpeg_part {
    from memory: a baseline scan, of all components. The pixels of the part are those of the whole,
    where MCUs beyond do not count for their upsampled colours. The colour space, which markers of
    programs tell, is not in the part. The codes of all rows down to the window's last are looked at;
-   false: one of them is wrong or odd, data or restarts are missing, this is no such JPEG, the part
+   false: one of them is wrong or odd, data or restarts are missing, the table lacks a code that the
+   part needs, this is no such JPEG, the part
    would be so large that it does not pay, or memory is short; nothing is to be freed then. */
 bool jpeg_part_cut(const struct jpeg_decompress_struct *info, image_window window, jpeg_part *part);
 

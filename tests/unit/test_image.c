@@ -429,16 +429,16 @@ static void test_damaged_parts_of_jpegs(void **state)
         jpeg_make(160, 120, &kind, &bytes, &size);
         assert_true(part_is_cut(bytes, size, (image_window){60, 40, 80, 60}));
         int refused = 0, count = 0;
-        for (unsigned long at = 0; at < size; at++) {
+        for (unsigned long at = 0; at < size; at += 7) {
             unsigned char kept = bytes[at];
             bytes[at] = (unsigned char)(at % 3 == 0 ? 0xff : kept ^ 1u << at % 8);
             refused += !check_damaged(bytes, size);
             bytes[at] = kept;
-            if (at % 8 != 0) continue;
+            if (at % 4 != 0) continue;
             assert_false(check_damaged(bytes, at));
             count++;
         }
-        assert_true(count > 1000 && refused > count / 2);
+        assert_true(count > 100 && refused > count);
         free(bytes);
     }
 }
