@@ -396,6 +396,13 @@ END
   "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d detector.safetensors photos >out || status=$?
   [ $status -le 1 ]
   [ "$(grep -c ': looks ' out)" = 12 ]
+  # thresholds that no photo, and that all but one, fall below
+  gmm-fit -q -k 2 --regularisation 1e-3 --calibrate fit --far 0 -o lenient embeddings.msgpack
+  gmm-fit -q -k 2 --regularisation 1e-3 --calibrate fit --far 1 -o strict embeddings.msgpack
+  run -0 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d lenient photos
+  [ "$(grep -c 'looks like a photograph' <<<"$output")" = 12 ]
+  run -1 "$BLADES_ROOT/pipelines/blades-score" -m model.safetensors -d strict photos
+  [ "$(grep -c 'looks generated' <<<"$output")" = 11 ]
   BLADES_MODEL=model.safetensors BLADES_DETECTOR=detector.safetensors \
     run -0 "$BLADES_ROOT/pipelines/blades-score" -h
   # boxes: the same as embed and score with them, a line a face

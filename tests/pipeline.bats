@@ -214,4 +214,6 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   checked exif-extract -j 1 photos/000000.jpg photos/000001.jpg
   checked face-synth -q -n 1 --size 64 -o drawn
   checked model-convert --info model.safetensors
+  checked tsne -q -j 1 --iterations 20 embeddings.msgpack
+  checked mlp-fit -q -j 1 --classifier knn labelled.msgpack
 }

@@ -207,7 +207,8 @@ start_stalled() {
   train --weights w.json --validate-every 4 --log log -o m "$batches"
   [ "$(grep -c '"lambda":{"iso":0.5,"make":0.0,"coarse":1.0,"fine":2.0}' log)" = 6 ]
   [ "$(grep -c validation_loss log)" = 2 ]
-  make_batches 3 0 lonely | train --weights equal -o m
+  make_batches 3 0 lonely | train --weights equal --log log -o m
+  [ "$(wc -l <log)" = 3 ]
   echo '{"iso":0.5}' >w.json
   run train --weights w.json -o m "$batches"
   assert_status 65
