@@ -59,6 +59,18 @@ for i, r in enumerate(rows):
   [ "$(grep -cxFf one.trace seed.trace)" -lt 20 ]
 }
 
+@test "gives the same bytes on every level of processor features" {
+  drawn 3
+  for options in "--nose --masks" "--size 61 --working-size 97 --warp affine --resampling bilinear"; do
+    BLADES_CPU=generic face-manipulate -q --no-provenance $options located.msgpack -o wanted
+    [ "$(stream-dump --count wanted)" != "0 records, 0 errors" ]
+    for level in avx2 avx512; do
+      BLADES_CPU=$level face-manipulate -q --no-provenance $options located.msgpack -o got
+      cmp wanted got
+    done
+  done
+}
+
 @test "draws half photographic, and warps for faces without landmarks" {
   face-synth -q -n 1 --size 64 -o drawn
   located drawn/000000.jpg 10,10,50,50

@@ -36,6 +36,15 @@ ids() { # SPLIT FILE: the faces' ids, in order
   [ "$(ids train b | head -n 20 | sed 's,/.*,,')" != "$(ids train b | tail -n $half | head -n 20 | sed 's,/.*,,')" ]
 }
 
+@test "gives the same bytes on every level of processor features" {
+  faces 40 37 $MANIPULATIONS >f
+  BLADES_CPU=generic batch --size 23 --flip f -o wanted
+  for level in avx2 avx512; do
+    BLADES_CPU=$level batch --size 23 --flip f -o got
+    cmp wanted got
+  done
+}
+
 @test "no photo is on both sides of the split, whatever the seed" {
   faces 1000 8 photographic warp >f # of 500 photos
   for seed in 1 2 3; do

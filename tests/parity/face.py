@@ -101,6 +101,26 @@ def drawn_photos(folder, rng):
         yield {"type": "photo", "id": path, "path": path, "faces": [face]}
 
 
+def photos_at_borders(folder, rng):
+    """Faces half outside, at corners and larger than the photo, of every scheme and orientation; and photos so large
+    that they are decoded reduced."""
+    for i in range(32):
+        large = i % 8 == 7
+        height, width = (1600, 1200) if large else (int(n) for n in rng.integers(120, 400, 2))
+        image = drawn_photo(rng, height, width)
+        distance = (.28 if large else rng.uniform(.15, .5)) * min(height, width)
+        at = [rng.choice([.02, .5, .98]), rng.choice([.02, .5, .98])] if not large else [.5, .4]
+        points = landmarks68(rng, np.array(at) * [width, height], distance)
+        middle = points[list(KEY)].mean(0)
+        box = np.concatenate([middle - 1.15 * distance, middle + 1.15 * distance])
+        path = f"{folder}/border{i}.jpg"
+        jpeg_with_orientation(path, image, i % 8 + 1)
+        few = scheme(points, (68, 5, 7)[i % 3])
+        face = {"box": box.tolist(), "scheme": str(len(few)), "landmarks": few.ravel().tolist()}
+        if box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0:
+            yield {"type": "photo", "id": path, "path": path, "faces": [face]}
+
+
 def real_photos():
     path = f"{DATA}/train/annotations.jsonl"
     if not os.path.exists(path):
@@ -130,32 +150,59 @@ def run(records, folder, *options):
 
 # ---- The second implementation ----------------------------------------------------------------------------
 
-def triangle(image, n, axis):
-    """Pillow's antialiased bilinear filter along an axis, in float64."""
+def triangle(image, start, end, n, axis):
+    """Pillow's antialiased bilinear filter from `start` to `end` of an axis, in float64."""
     image = np.moveaxis(image, axis, 0)
-    step = len(image) / n
+    step = (end - start) / n
     support = max(step, 1)
-    centres = (np.arange(n) + .5) * step
-    weights = np.maximum(0, 1 - np.abs(np.arange(len(image)) + .5 - centres[:, None]) / support)
+    centres = start + (np.arange(n) + .5) * step
+    pixel = np.arange(int(np.floor(start)), min(int(np.ceil(end)), len(image)))
+    weights = np.maximum(0, 1 - np.abs(pixel + .5 - centres[:, None]) / support)
     weights /= weights.sum(1, keepdims=True)
-    return np.moveaxis(np.tensordot(weights, image, 1), 0, axis)
+    return np.moveaxis(np.tensordot(weights, image[pixel], 1), 0, axis)
+
+
+READ = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+        8: cv2.IMREAD_REDUCED_COLOR_8}
+TURN = [None, lambda i: i, np.fliplr, lambda i: np.rot90(i, 2), np.flipud, lambda i: i.swapaxes(0, 1),
+        lambda i: np.rot90(i, -1), lambda i: np.rot90(i, 2).swapaxes(0, 1), np.rot90]
+
+
+def stored(orientation, x, y, w, h):
+    """A place of an upright image of w x h in the image as stored."""
+    return [(x, y), (w - x, y), (w - x, h - y), (x, h - y), (y, x), (y, w - x), (h - y, w - x),
+            (h - y, x)][orientation - 1]
 
 
 def crop_of(choice):
+    """Where, by the size of the whole photo."""
     x0, y0, x1, y1 = choice["box"]
-    image = cv2.imread(choice["path"], cv2.IMREAD_COLOR)[:, :, ::-1]
+    height, width = cv2.imread(choice["path"], cv2.IMREAD_COLOR).shape[:2]
     side = int(np.floor(1.3 * max(x1 - x0, y1 - y0)))
     left = int(np.floor((x0 + x1) / 2)) - side // 2
     top = int(np.floor((y0 + y1) / 2)) - side // 2
-    height, width = image.shape[:2]
-    where = [max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)]
-    return where, image[where[1]:where[3], where[0]:where[2]]
+    return [max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)]
 
 
-def resized(crop, how, n):
-    if how == "bilinear":
-        return cv2.resize(crop, (n, n), interpolation=cv2.INTER_LINEAR)
-    return np.floor(triangle(triangle(crop.astype(float), n, 0), n, 1) + .5).astype(np.uint8)
+def reduction_of(choice, where, n):
+    least = min(where[2] - where[0], where[3] - where[1])
+    if choice["resampling"] == "bilinear" or not choice["path"].endswith(".jpg"):
+        return 1
+    return max(d for d in READ if d == 1 or least // d >= 2 * n)
+
+
+def resized(choice, where, n):
+    if choice["resampling"] == "bilinear":
+        image = cv2.imread(choice["path"], cv2.IMREAD_COLOR)[:, :, ::-1]
+        return cv2.resize(image[where[1]:where[3], where[0]:where[2]], (n, n), interpolation=cv2.INTER_LINEAR)
+    height, width = cv2.imread(choice["path"], cv2.IMREAD_COLOR).shape[:2]
+    reduced = cv2.imread(choice["path"], READ[choice["denominator"]] | cv2.IMREAD_IGNORE_ORIENTATION)[:, :, ::-1]
+    x0, y0 = stored(choice["orientation"], where[0], where[1], width, height)
+    x1, y1 = stored(choice["orientation"], where[2], where[3], width, height)
+    left, right = sorted(x / choice["denominator"] for x in (x0, x1))
+    top, bottom = sorted(y / choice["denominator"] for y in (y0, y1))
+    made = triangle(triangle(reduced.astype(float), top, bottom, n, 0), left, right, n, 1)
+    return TURN[choice["orientation"]](np.floor(made + .5).astype(np.uint8))
 
 
 def region_of(choice):
@@ -181,7 +228,8 @@ def region_of(choice):
     else:
         a, b = ((whole[0] + whole[1]) / 2).astype(int), nose.astype(int)
         dilations = int(np.hypot(*(whole[0] - whole[1])) // 4)
-    mask = np.zeros((224, 224), np.uint8)
+    n = choice["working_size"]
+    mask = np.zeros((n, n), np.uint8)
     cv2.line(mask, tuple(int(v) for v in a), tuple(int(v) for v in b), 1, 2)
     if dilations:
         mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=dilations)
@@ -189,25 +237,33 @@ def region_of(choice):
     return [x, y, x + w, y + h]
 
 
-def mask_of(region, nose):
-    mask = np.zeros((224, 224), np.float32)
+def scaled(radius, n):
+    return int(np.floor(radius * n / 224 + .5))
+
+
+def mask_of(region, nose, n):
+    mask = np.zeros((n, n), np.float32)
     mask[region[1]:region[3], region[0]:region[2]] = 1
-    count, sigma = (15, 2) if nose else (91, 7)
+    k = n / 224
+    count, sigma = (2 * scaled(7, n) + 1, 2 * k) if nose else (2 * scaled(45, n) + 1, 7 * k)
     kept = cv2.GaussianBlur(mask, (count, count), sigma) >= .5
     if not kept.any():
-        kept = cv2.GaussianBlur(mask, (count, count), 1) >= .5
+        kept = cv2.GaussianBlur(mask, (count, count), k) >= .5
     kept = kept.astype(np.float32)
-    eroded = cv2.erode(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15)))
+    across = 2 * scaled(7, n) + 1
+    eroded = cv2.erode(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across)))
     if not eroded.any():
         eroded = kept
-    soft = cv2.GaussianBlur(eroded, (51, 51), 10)
+    count = 2 * scaled(25, n) + 1
+    soft = cv2.GaussianBlur(eroded, (count, count), 10 * k)
     return soft / soft.max()
 
 
 def flipped(face, choice, mask, axis_only):
-    grow = 3 if choice["manipulation"] == "nose-flip" else 5
+    n = choice["working_size"]
+    grow = scaled(3 if choice["manipulation"] == "nose-flip" else 5, n)
     left, top, right, bottom = choice["region"]
-    left, top, right, bottom = max(left - grow, 0), max(top - grow, 0), min(right + grow, 224), min(bottom + grow, 224)
+    left, top, right, bottom = max(left - grow, 0), max(top - grow, 0), min(right + grow, n), min(bottom + grow, n)
     code = 1 if "hflip" in choice["manipulation"] else 0 if axis_only else -1
     changed = face.copy()
     changed[top:bottom, left:right] = cv2.flip(face[top:bottom, left:right], code)
@@ -215,24 +271,40 @@ def flipped(face, choice, mask, axis_only):
     return m * changed + (1 - m) * face
 
 
-def grid_warped(face, choice):
-    transform = PiecewiseAffineTransform()
-    transform.estimate(np.array(choice["from"]), np.array(choice["to"]))
-    return warp(face.astype(float), transform, order=1, mode="constant", cval=0, preserve_range=True)
-
-
-def affine_warped(face, choice):
-    y, x = np.mgrid[0:224, 0:224].astype(float)
-    a, b, c, d, e, f = choice["matrix"]
-    u, v = a * x + b * y + c, d * x + e * y + f
-    inside = (u >= 0) & (v >= 0) & (u <= 223) & (v <= 223)
-    u, v = np.clip(u, 0, 223), np.clip(v, 0, 223)
-    i, j = np.minimum(u.astype(int), 222), np.minimum(v.astype(int), 222)
+def bilinear(face, u, v):
+    last = len(face) - 1
+    inside = (u >= 0) & (v >= 0) & (u <= last) & (v <= last)
+    u, v = np.clip(u, 0, last), np.clip(v, 0, last)
+    i, j = np.minimum(u.astype(int), last - 1), np.minimum(v.astype(int), last - 1)
     u, v = (u - i)[..., None], (v - j)[..., None]
     pixel = face.astype(float)
     out = ((1 - u) * (1 - v) * pixel[j, i] + u * (1 - v) * pixel[j, i + 1]
            + (1 - u) * v * pixel[j + 1, i] + u * v * pixel[j + 1, i + 1])
     return np.where(inside[..., None], out, 0)
+
+
+def grid_warped(face, choice):
+    """scikit-image's where its triangles are those of the manual; else the manual's, one by one."""
+    if len(face) == 224:
+        transform = PiecewiseAffineTransform()
+        transform.estimate(np.array(choice["from"]), np.array(choice["to"]))
+        return warp(face.astype(float), transform, order=1, mode="constant", cval=0, preserve_range=True)
+    y, x = np.mgrid[0:len(face), 0:len(face)].astype(float)
+    u, v = np.full(x.shape, -1.), np.full(x.shape, -1.)
+    start, target = (np.array(choice[key]).reshape(-1, 2) for key in ("from", "to"))
+    for corners in choice["triangles"]:
+        to_unit = np.linalg.inv(np.vstack([start[corners].T, np.ones(3)]))
+        part = np.einsum("ij,jyx->iyx", to_unit, np.stack([x, y, np.ones_like(x)]))
+        inside = (part >= -1e-9).all(0)
+        u[inside] = np.tensordot(target[corners, 0], part, 1)[inside]
+        v[inside] = np.tensordot(target[corners, 1], part, 1)[inside]
+    return bilinear(face, u, v)
+
+
+def affine_warped(face, choice):
+    y, x = np.mgrid[0:len(face), 0:len(face)].astype(float)
+    a, b, c, d, e, f = choice["matrix"]
+    return bilinear(face, a * x + b * y + c, d * x + e * y + f)
 
 
 # ---- Comparison -------------------------------------------------------------------------------------------
@@ -241,9 +313,9 @@ def pixels(record):
     return np.frombuffer(record["pixels"], np.uint8).reshape(record["height"], record["width"], 3)
 
 
-def compare(records, folder, how, axis_only, affine):
+def compare(records, folder, how, axis_only, affine, n):
     options = ["--resampling", how, "--vflip", "axis" if axis_only else "rotate",
-               "--warp", "affine" if affine else "piecewise"]
+               "--warp", "affine" if affine else "piecewise", "--size", str(n), "--working-size", str(n)]
     faces, choices = run(records, folder, *options)
     worst = {}
     count = {}
@@ -258,25 +330,31 @@ def compare(records, folder, how, axis_only, affine):
         record, name = faces[c["id"]], c["manipulation"]
         face = originals[c["face"]]
         if name == "photographic":
-            where, crop = crop_of(c)
+            where = crop_of(c)
             difference("crop rectangle", c["crop"], where)
-            if c["denominator"] == 1:
-                difference("photographic", resized(crop, how, 224), face)
+            difference("reduction", c["denominator"], reduction_of(c, where, n))
+            name = "photographic" if c["denominator"] == 1 else "photographic, decoded reduced"
+            difference(name, resized(c, where, n), face)
         elif name == "warp":
             difference("warp", grid_warped(face, c), pixels(record))
         elif name == "affine":
             difference("affine", affine_warped(face, c), pixels(record))
         else:
             difference("region", c["region"], region_of(c))
-            mask = mask_of(c["region"], name == "nose-flip")
-            difference("mask", 255 * mask, np.frombuffer(record["mask"], np.uint8).reshape(224, 224))
+            mask = mask_of(c["region"], name == "nose-flip", n)
+            difference("mask", 255 * mask, np.frombuffer(record["mask"], np.uint8).reshape(n, n))
             difference(name, flipped(face, c, mask, axis_only), pixels(record))
-    label = f"{how}, {'mirrored' if axis_only else 'rotated'}"
+    label = f"{how}, {'mirrored' if axis_only else 'rotated'}, {n}"
     for what, d in worst.items():
-        limit = 0 if what in ("crop rectangle", "region") else 1
+        limit = 0 if what in ("crop rectangle", "reduction", "region") else 1
         check(d <= limit, f"{what} ({label}): {count[what]} compared, largest difference {d:.3f}")
     check(set(worst) >= {"photographic", "mouth-vflip", "mouth-hflip", "eye-hflip", "nose-flip", "mask",
                          "affine" if affine else "warp"}, f"all manipulations were compared ({label})")
+
+
+# Resampling, whether vertical flips mirror, whether warps are affine, the working size.
+CASES = [("antialias", False, False, 224), ("bilinear", True, True, 224), ("antialias", True, False, 96),
+         ("antialias", False, True, 300), ("antialias", False, False, 64)]
 
 
 def main():
@@ -286,8 +364,9 @@ def main():
         real = list(real_photos())
         if not real:
             print(f"# no photographs under {DATA}: drawn ones only")
-        compare(records + real, folder, "antialias", False, False)
-        compare(records + real, folder, "bilinear", True, True)
+        borders = list(photos_at_borders(folder, rng))
+        for case in CASES:
+            compare(records + borders + real, folder, *case)
     print(f"1..{tests}")
     return failures > 0
 

@@ -199,6 +199,13 @@ static void test_mask_and_flip(void **state)
         assert_memory_equal(out.pixels + 3 * (23 * S + 12), from.pixels + 3 * (23 * S + 12), 9);
         x = how == FLIP_VERTICAL ? 16 : 24;
         assert_memory_equal(out.pixels + 3 * (23 * S + 16), from.pixels + 3 * (y * S + x), 3);
+        /* One that begins before it, with nothing in its first columns. */
+        static float begun[(S - 5) * 40];
+        for (int i = 0; i < (S - 5) * 40; i++) begun[i] = i % (S - 5) >= 5;
+        soft_mask wide = {{5, 0, S, 40}, begun, (S - 5) * 40};
+        face_flip(&from, patch, (flip)how, &wide, 1, &out);
+        x = how == FLIP_VERTICAL ? 10 : 30;
+        assert_memory_equal(out.pixels + 3 * (23 * S + 10), from.pixels + 3 * (y * S + x), 3);
     }
     /* The whole image is a patch; its last pixel is mixed too. */
     face_flip(&from, (rectangle){0, 0, S, S}, FLIP_ROTATE, &all, 1, &out);

@@ -399,7 +399,8 @@ static void test_parts_of_jpegs(void **state)
    decoded? */
 static bool check_damaged(const unsigned char *bytes, size_t size)
 {
-    image_window w = {60, 40, 80, 60}, a = w, b = w;
+    /* Ends where upsampling looks at the next row of MCUs. */
+    image_window w = {60, 40, 80, 72}, a = w, b = w;
     image cut = {0}, plain = {0};
     error e = {0}, f = {0};
     image_info info;
@@ -427,7 +428,7 @@ static void test_damaged_parts_of_jpegs(void **state)
         unsigned char *bytes = NULL;
         unsigned long size = 0;
         jpeg_make(160, 120, &kind, &bytes, &size);
-        assert_true(part_is_cut(bytes, size, (image_window){60, 40, 80, 60}));
+        assert_true(part_is_cut(bytes, size, (image_window){52, 32, 88, 80}));
         int refused = 0, count = 0;
         for (unsigned long at = 0; at < size; at += 7) {
             unsigned char kept = bytes[at];
