@@ -93,7 +93,7 @@ lint:
 	clang-format --dry-run --Werror $(wildcard tools/*.c common/*/*.[ch] tests/unit/*.[ch])
 	shellcheck -S warning $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
 	mandoc -T lint -W warning man/*.[157] >&2
-	cppcheck --quiet --inline-suppr --error-exitcode=1 --std=c11 -Icommon tools common
+	cppcheck --quiet --inline-suppr --library=tests/cppcheck.cfg --error-exitcode=1 --std=c11 -Icommon tools common
 
 clean:
 	rm -rf build

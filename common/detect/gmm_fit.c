@@ -325,6 +325,7 @@ static bool fit_starts(fit *f, gmm *m, int starts, gmm_result *best, error *e)
     for (int start = 0; done && start < starts; start++) {
         gmm_result result = {0};
         f->m = start == 0 ? m : &candidate;
+        /* cppcheck-suppress autoVariables ; for fit_once alone */
         f->result = &result;
         done = fit_once(f, start, e);
         if (!done || (start > 0 && result.log_likelihood <= best->log_likelihood)) continue;

@@ -37,8 +37,9 @@ static void conditional(const float *distance, size_t k, double perplexity, doub
 {
     double beta = 1, low = 0, high = INFINITY, wanted = log(perplexity);
     for (int step = 0; step < BISECTIONS; step++) {
-        double sum = 0, weighted = 0;
-        for (size_t j = 0; j < k; j++) {
+        double sum = 1, weighted = 0; /* of the nearest one */
+        p[0] = 1;
+        for (size_t j = 1; j < k; j++) {
             double d = (double)distance[j] - (double)distance[0];
             p[j] = exp(-beta * d);
             sum += p[j];

@@ -59,9 +59,9 @@ static const char *name;
 static int choice;
 static const char *const choices[] = {"one", "two", NULL};
 static const cli_option table[] = {
-    {"count", 'k', CLI_INTEGER, &count, -5, 10},
-    {"scale", 0, CLI_NUMBER, &scale, 0, 2},
-    {"flag", 'f', CLI_FLAG, &flag},
+    {"count", 'k', CLI_INTEGER, &count, -5, 10, .help = ""},
+    {"scale", 0, CLI_NUMBER, &scale, 0, 2, .help = ""},
+    {"flag", 'f', CLI_FLAG, &flag, .help = ""},
     {"name", 0, CLI_STRING, &name, .unrecorded = true},
     {"choice", 0, CLI_CHOICE, &choice, .choices = choices},
 };
