@@ -45,18 +45,18 @@ typedef struct code_start {
     uint8_t length;
 } code_start;
 
-static void starts_make(const huffman_table *t, code_start starts[HUFFMAN_PEEKS])
+/* Codes follow each other by length: each has all peeks that begin with it. */
+static void starts_make(const uint8_t counts[17], const uint8_t symbols[256],
+                        code_start starts[HUFFMAN_PEEKS])
 {
-    for (uint64_t i = 0; i < HUFFMAN_PEEKS;) {
-        int length, symbol = huffman_symbol(t, i << (64 - HUFFMAN_PEEK_BITS), &length);
-        code_start start = {-1, 0};
-        uint64_t next = i + 1;
-        if (symbol >= 0 && length <= HUFFMAN_PEEK_BITS) {
-            start = (code_start){(int16_t)symbol, (uint8_t)length};
-            next = i + (1u << (HUFFMAN_PEEK_BITS - length));
+    unsigned at = 0, symbol = 0;
+    for (int length = 1; length <= HUFFMAN_PEEK_BITS; length++) {
+        for (int i = 0; i < counts[length]; i++, symbol++) {
+            unsigned next = at + (1u << (HUFFMAN_PEEK_BITS - length));
+            while (at < next) starts[at++] = (code_start){symbols[symbol], (uint8_t)length};
         }
-        while (i < next) starts[i++] = start;
     }
+    while (at < HUFFMAN_PEEKS) starts[at++] = (code_start){-1, 0};
 }
 
 static huffman_look dc_look(const code_start starts[HUFFMAN_PEEKS], unsigned peek)
@@ -92,7 +92,7 @@ bool huffman_table_make(huffman_table *t, bool dc, const uint8_t counts[17],
 {
     if (!codes_make(t, dc, counts, symbols)) return false;
     code_start starts[HUFFMAN_PEEKS];
-    starts_make(t, starts);
+    starts_make(counts, symbols, starts);
     for (unsigned i = 0; i < HUFFMAN_PEEKS; i++) {
         t->look[i] = dc ? dc_look(starts, i) : ac_look(starts, i);
     }

@@ -240,8 +240,9 @@ static void recompute_assign(image_encoder *m)
             k->again = block_end(k) + 1;
             if (s < m->config.recompute_end) k->again = k->last;
             if (s < m->config.recompute) k->again = k->first;
-            /* Every other output, so that the input it is the sum of is stored. */
-            k->rejoined = b % 2 == 0 && !block_is_recomputed(k);
+            /* Every other output, so that the input it is the sum of is stored; of the first two
+               stages, where most of the memory lies. */
+            k->rejoined = s < 2 && b % 2 == 0 && !block_is_recomputed(k);
         }
 }
 

@@ -28,11 +28,11 @@ onnx() { # images a second, or nothing with a note
 note "peak ..."
 peak=$("$bench" peak)
 note "training, batch 48 ..."
-ours=$("$bench" train float32 48 3)
-ours16=$("$bench" train bf16 48 3)
+ours=$("$bench" train float32 48 5)
+ours16=$("$bench" train bf16 48 5)
 lean=$("$bench" train float32 48 1 4)
 torch=$(/usr/bin/python3 "$here/encoder_pytorch.py" train 48 2)
-torch_tuned=$(env "$tuned" /usr/bin/python3 "$here/encoder_pytorch.py" train 48 2)
+torch_tuned=$(env "$tuned" /usr/bin/python3 "$here/encoder_pytorch.py" train 48 3)
 note "inference, batch 16 ..."
 infer=$("$bench" infer float32 16 9)
 infer16=$("$bench" infer bf16 16 9)
