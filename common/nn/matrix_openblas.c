@@ -3,7 +3,22 @@
 #include "nn/matrix_instances.h"
 
 #include <cblas.h>
+#include <omp.h>
 #include <string.h>
+
+/* cblas_sgemm on the calling thread alone. OpenBLAS built on OpenMP takes OpenMP's number of
+   threads for its own outside parallel regions, those of a single worker included, and rounds by
+   it. */
+static void sgemm(CBLAS_TRANSPOSE transposed, int rows, int columns, int depth, const float *A,
+                  long lda, const float *B, long ldb, bool accumulate, float *C, long ldc)
+{
+    int threads = omp_get_max_threads();
+    bool alone = !omp_in_parallel() && threads > 1;
+    if (alone) omp_set_num_threads(1);
+    cblas_sgemm(CblasRowMajor, transposed, CblasNoTrans, rows, columns, depth, 1, A, (int)lda, B,
+                (int)ldb, accumulate, C, (int)ldc);
+    if (alone) omp_set_num_threads(threads);
+}
 
 static size_t packed_size(int K, int N)
 {
@@ -21,8 +36,7 @@ static void pack(int K, int N, const float *W, long row_stride, long column_stri
 static void nn(int n, int N, int K, const void *A, long lda, const void *P, float *C, long ldc,
                bool accumulate)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, N, K, 1, A, (int)lda, P, N,
-                accumulate ? 1 : 0, C, (int)ldc);
+    sgemm(CblasNoTrans, n, N, K, A, lda, P, N, accumulate, C, ldc);
 }
 
 static size_t tn_scratch(int K, int N, int n)
@@ -33,8 +47,7 @@ static size_t tn_scratch(int K, int N, int n)
 static void tn(int K, int N, int n, const void *X, long ldx, const void *D, long ldd, float *W,
                long ldw, void *scratch)
 {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, K, N, n, 1, X, (int)ldx, D, (int)ldd, 1, W,
-                (int)ldw);
+    sgemm(CblasTrans, K, N, n, X, ldx, D, ldd, true, W, ldw);
 }
 
 const matrix_kernels matrix_kernels_openblas = {
