@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    ROW_BLOCK = 128,   /* rows of one call of nn, at most */
+    ROW_BLOCK = 32, /* rows of one call of nn, whatever the threads: OpenBLAS rounds by the shape */
     WEIGHT_BLOCK = 64, /* rows of a weight gradient of one call of tn */
 };
 
@@ -55,13 +55,11 @@ static void product(float *C, const float *A, const float *B, int n, int K, int 
                     long column_stride, bool accumulate, linear_workspace *w)
 {
     const matrix_kernels *m = matrix_kernels_get(MATRIX_FLOAT32);
-    int height = (n + w->threads - 1) / w->threads;
-    if (height > ROW_BLOCK) height = ROW_BLOCK;
-    int blocks = (n + height - 1) / height;
+    int blocks = (n + ROW_BLOCK - 1) / ROW_BLOCK;
     m->pack(K, N, B, row_stride, column_stride, w->packed);
 #pragma omp parallel for schedule(static) num_threads(w->threads)
     for (int b = 0; b < blocks; b++) {
-        int first = b * height, rows = n - first < height ? n - first : height;
+        int first = b * ROW_BLOCK, rows = n - first < ROW_BLOCK ? n - first : ROW_BLOCK;
         m->nn(rows, N, K, A + (size_t)first * K, K, w->packed, C + (size_t)first * N, N,
               accumulate);
     }

@@ -236,7 +236,7 @@ static void test_bf16(void **state)
     for (int i = 0; i < 2; i++) free(gradient[i]), setting_free(&s[i]);
 }
 
-static void test_threads_give_the_same_bytes(void **state)
+static void threads_check(void)
 {
     for (int precision = 0; precision < 2; precision++) {
         image_encoder_config config = {
@@ -260,6 +260,14 @@ static void test_threads_give_the_same_bytes(void **state)
         assert_memory_equal(gradient[0], gradient[1], total * sizeof(float));
         free(gradient[0]), free(gradient[1]);
     }
+}
+
+static void test_threads_give_the_same_bytes(void **state)
+{
+    threads_check();
+    setenv("BLADES_GEMM", "openblas", 1);
+    threads_check();
+    unsetenv("BLADES_GEMM");
 }
 
 static void test_running_statistics(void **state)

@@ -148,7 +148,7 @@ static void test_prompts_do_not_influence_each_other(void **state)
 }
 
 /* <dfeatures, jvp(tangent)> = <gradient, tangent>, and the same bytes for any number of threads. */
-static void test_backward_and_jvp_agree(void **state)
+static void backward_and_jvp_check(void)
 {
     model *m = small_model(7), *tangent = small_model(8);
     size_t total = m->table->total;
@@ -176,6 +176,14 @@ static void test_backward_and_jvp_agree(void **state)
     free(gradient[1]);
     model_free(m);
     model_free(tangent);
+}
+
+static void test_backward_and_jvp_agree(void **state)
+{
+    backward_and_jvp_check();
+    setenv("BLADES_GEMM", "openblas", 1);
+    backward_and_jvp_check();
+    unsetenv("BLADES_GEMM");
 }
 
 int main(void)
