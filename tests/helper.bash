@@ -6,6 +6,13 @@ BLADES_DATA=${BLADES_DATA-$BLADES_ROOT/../shared/data}
 [ -d "$BLADES_DATA" ] || BLADES_DATA=
 export BLADES_ROOT BLADES_DATA OPENBLAS_NUM_THREADS=1
 
+# Under a sanitizer tools start slowly: tests that run one a hundredfold take every SPARSENESSth case.
+SPARSENESS=1
+[[ $BLADES_BUILD != *sanitize* ]] || SPARSENESS=8
+plain_build() { # for tests of what hundreds of training steps lead to, whose code runs in other tests, too
+  [ $SPARSENESS = 1 ] || skip "minutes of training, slow under a sanitizer"
+}
+
 need_data() { # FOLDER...: skips the test where the shared data is missing
   [ -n "$BLADES_DATA" ] || skip "no folder with real photographs here"
   local folder

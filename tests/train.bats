@@ -78,6 +78,7 @@ lambda_of() { # MODEL: the final weights
 }
 
 @test "of two equal tasks, one with shuffled labels, that one ends with the smaller weight: three seeds" {
+  plain_build
   make_batches 200 0 twice >twice
   for seed in 1 2 3; do
     train --seed $seed --lr 1e-3 --lr-text 1e-3 --lambda-lr 1e-2 --schedule constant -o m twice
@@ -93,6 +94,7 @@ held_out() { # MODEL BATCHES
 }
 
 @test "where tasks with wrong labels stand in the way, learnt weights beat equal ones: three seeds" {
+  plain_build
   make_batches 240 0 conflict >conflict
   make_batches 1030 1000 conflict >others
   rates="--lr 2e-3 --lr-text 2e-4 --lambda-lr 3e-2 --schedule-steps 240"
@@ -235,6 +237,12 @@ start_stalled() {
   assert_status 65
   run train --init nowhere -o m "$batches"
   assert_status 66
+  # of tasks with other words than those it was trained with
+  make_batches 1 0 twice >twice
+  train --steps 0 -o narrow twice
+  run -65 train --init narrow -o m "$batches"
+  [[ $output == *"task 'iso': the model's vocabulary lacks the words that tell \"a face with low ISO speed\" from \"a face with medium ISO speed\""* ]]
+  [ ! -e m ]
 }
 
 @test "streams without preprocessing or step numbers are fine; two streams are one" {

@@ -153,6 +153,32 @@ static bool resume_model(trainer *t, error *e)
                      path);
 }
 
+static bool same_tokens(const token_sequences *s, size_t a, size_t b)
+{
+    int length = s->start[a + 1] - s->start[a];
+    return length == s->start[b + 1] - s->start[b] &&
+           memcmp(s->ids + s->start[a], s->ids + s->start[b], (size_t)length * sizeof *s->ids) == 0;
+}
+
+/* Classes whose prompts read the same, as where a vocabulary lacks their words, can never be told
+   apart. */
+static bool check_prompts_differ(const trainer *t, error *e)
+{
+    size_t first = 0;
+    for (size_t i = 0; i < t->tasks->count; first += t->tasks->task[i++].class_count) {
+        const task *one = &t->tasks->task[i];
+        for (size_t b = 1; b < one->class_count; b++)
+            for (size_t a = 0; a < b; a++)
+                if (same_tokens(&t->sequences, first + a, first + b))
+                    return error_set(e, STATUS_DATA,
+                                     "task '%.100s': the model's vocabulary lacks the words that "
+                                     "tell \"%.200s\" from \"%.200s\"; choose others, or train "
+                                     "without --init or with --vocabulary",
+                                     one->name, one->prompts[a], one->prompts[b]);
+    }
+    return true;
+}
+
 static bool encode_prompts(trainer *t, error *e)
 {
     size_t count = 0, total = task_list_prompt_count(t->tasks);
@@ -163,7 +189,7 @@ static bool encode_prompts(trainer *t, error *e)
             prompts[count++] = t->tasks->task[i].prompts[k];
     bool good = model_encode_prompts(t->model, prompts, (int)count, &t->sequences, e);
     free(prompts);
-    return good;
+    return good && check_prompts_differ(t, e);
 }
 
 /* ---- Everything around it ----------------------------------------------------------------------
