@@ -7,7 +7,8 @@
 #   MATCHED      sources of train/ of the same kind as photographs of bench/: a second mixture and a second perceptron
 #                are fitted to them
 #   GENERATED    sources of train/ that are not photographs, for the perceptrons alone
-#   PAIRS        generators, each with the photographs of bench/ to compare it with
+#   PAIRS        generators of bench/, each with the source of photographs there, and in train/, that are of its kind
+#   UNPAIRED     the other generators, to be compared with all photographs
 #   EXPERIMENTS  blades (all tasks, learnt weights), equal (equal weights), no-exif (manipulation tasks alone, learnt
 #                weights), zou25 (four rankings and the coarse task, equal weights), pretrained (nothing more), random (the
 #                encoder before any training)
@@ -15,10 +16,12 @@
 #   PRETRAIN          common to all experiments, manipulations alone, equal weights: a list of SIZE+SHIFT:EPOCHS, each
 #                     beginning with the weights of the one before; the last SIZE+SHIFT is the experiments', too
 #   PRETRAIN_OPTIONS EPOCHS TRAIN_OPTIONS   of these stages, and of each experiment's training
-#   GMM_OPTIONS MATCHED_OPTIONS MLP_OPTIONS
+#   GMM_OPTIONS MATCHED_OPTIONS OWN_OPTIONS MLP_OPTIONS
 #
-# OUT/EXPERIMENT/ holds each experiment with its report; OUT/oc-all.txt, oc-matched.txt, bc-all.txt and bc-matched.txt
-# compare their mixtures and perceptrons, fitted to all large photographs or to the matched ones, and OUT/coarse.txt has the coarse task's loss, accuracy and AUC on the photographs held out.
+# OUT/EXPERIMENT/ holds each experiment with its report. OUT/oc-all.txt, oc-matched.txt, bc-all.txt and bc-matched.txt
+# compare their mixtures and perceptrons, fitted to all large photographs or to the matched ones; in OUT/oc-own.txt each
+# of PAIRS is told apart by a mixture fitted to its kind of photographs alone, and UNPAIRED by that of the matched ones.
+# OUT/coarse.txt has the coarse task's loss, accuracy and AUC on the photographs held out.
 ifndef LIBRARY
 .DEFAULT_GOAL := real-faces
 include Makefile
@@ -30,6 +33,7 @@ SMALL ?= celeba
 MATCHED ?= celebrities stock
 GENERATED ?= progan
 PAIRS ?= progan=celebrities stylegan2=stock
+UNPAIRED ?= sd21
 PRETRAIN ?= 80+10:60 112+16:24
 GMM_OPTIONS ?= -k 1:6
 faces.out := $(or $(OUT),$(BUILD)/real-faces)
@@ -41,6 +45,11 @@ faces.trained := $(filter-out $(faces.untrained),$(faces.experiments))
 stage.size = $(word 1,$(subst +, ,$(subst :, ,$(1))))
 stage.shift = $(word 2,$(subst +, ,$(subst :, ,$(1))))
 stage.epochs = $(word 3,$(subst +, ,$(subst :, ,$(1))))
+# The kinds of photographs in PAIRS, and the generators of a kind.
+pair.generator = $(word 1,$(subst =, ,$(1)))
+pair.kind = $(word 2,$(subst =, ,$(1)))
+faces.kinds := $(sort $(foreach p,$(PAIRS),$(call pair.kind,$(p))))
+kind.generators = $(foreach p,$(PAIRS),$(if $(filter $(1),$(call pair.kind,$(p))),$(call pair.generator,$(p))))
 faces.stage := $(lastword $(PRETRAIN))
 faces.epochs := $(or $(EPOCHS),5)
 faces.stream = $(addprefix $(faces.out)/,$(addsuffix .photos,$(1)))
@@ -48,13 +57,15 @@ ifeq ($(wildcard $(faces.data)/train/annotations.jsonl),)
 $(error $(faces.data)/train/annotations.jsonl: no such file)
 endif
 
-# ---- Photo streams: fit and held of all sources, of the large ones (without SMALL), of the matched and generated ones -
+# ---- Photo streams: fit and held of all sources, of the large ones (without SMALL), of the matched and generated ones,
+# ---- of each kind of PAIRS ------------------------------------------------------------------------------------------
 empty :=
 alternatives = ($(subst $(empty) $(empty),|,$(strip $(1))))
 faces.chosen-all := 1
 faces.chosen-large := !/\/$(call alternatives,$(SMALL))\//
 faces.chosen-matched := /\/$(call alternatives,$(MATCHED))\//
 faces.chosen-generated := /\/$(call alternatives,$(GENERATED))\//
+$(foreach k,$(faces.kinds),$(eval faces.chosen-$(k) := /\/$(k)\//))
 faces.fit := NR % 10 != 0
 faces.held := NR % 10 == 0
 faces.split.fit := train
@@ -68,10 +79,25 @@ $(call faces.stream,$(1)-$(2)): $(faces.data)/train/annotations.jsonl $(call bin
 	  $$(BUILD)/bin/exif-extract --set split=$(faces.split.$(2)) --files-from - | \
 	  $$(BUILD)/bin/face-locate -q --annotations $$< -o $$@
 endef
-$(foreach kind,all large matched generated,$(foreach side,fit held,$(eval $(call faces_photos,$(kind),$(side)))))
+$(foreach kind,all large matched generated $(faces.kinds),$(foreach side,fit held,$(eval $(call faces_photos,$(kind),$(side)))))
 $(call faces.stream,bench): $(faces.data)/bench/annotations.jsonl $(call bin,exif-extract face-locate) | $(faces.out)
 	@echo '== real-faces: bench' >&2
 	$(call image_files,$(faces.data)/bench) | $(BUILD)/bin/exif-extract --files-from - | \
+	  $(BUILD)/bin/face-locate -q --annotations $< -o $@
+# Of bench/: a kind's photographs with its generators' faces; faces of no kind with all photographs, which are in a kind's
+# stream, too, and get other names here (an evaluation has each face once).
+define faces_bench_kind
+$(call faces.stream,bench-$(1)): $(faces.data)/bench/annotations.jsonl $(call bin,exif-extract face-locate) | $(faces.out)
+	$(call image_files,$(faces.data)/bench) | awk '/\/$(call alternatives,$(1) $(call kind.generators,$(1)))\//' | \
+	  $$(BUILD)/bin/exif-extract --files-from - | $$(BUILD)/bin/face-locate -q --annotations $$< -o $$@
+endef
+$(foreach k,$(faces.kinds),$(eval $(call faces_bench_kind,$(k))))
+$(call faces.stream,bench-unpaired): $(faces.data)/bench/annotations.jsonl $(call bin,exif-extract face-locate) | $(faces.out)
+	{ $(call image_files,$(faces.data)/bench) | awk '/\/$(call alternatives,$(UNPAIRED))\//' | \
+	    $(BUILD)/bin/exif-extract --files-from -; \
+	  $(call image_files,$(faces.data)/bench/.) | \
+	    awk '!/\/$(call alternatives,$(UNPAIRED) $(foreach p,$(PAIRS),$(call pair.generator,$(p))))\//' | \
+	    $(BUILD)/bin/exif-extract --set source=photographs --files-from -; } | \
 	  $(BUILD)/bin/face-locate -q --annotations $< -o $@
 
 $(faces.out)/faces.msgpack $(faces.out)/faces.png &: $(call faces.stream,all-fit all-held) $(call bin,face-manipulate)
@@ -127,7 +153,7 @@ $$(eval $$(call experiment,real-$(1)))
 $(if $(filter random,$(1)),,$(faces.out)/$(1)/model.safetensors: $(call faces.pretrained,$(faces.stage)))
 $(faces.out)/$(1)/held.embeddings: $(call faces.stream,large-held)
 $(faces.out)/$(1)/gmm.safetensors: $(faces.out)/$(1)/held.embeddings
-$(foreach s,matched-fit matched-held generated-fit,$(faces.out)/$(1)/$(s).embeddings: $(call faces.stream,$(s))
+$(foreach s,matched-fit matched-held generated-fit $(foreach k,$(faces.kinds),$(k)-fit $(k)-held bench-$(k)) bench-unpaired,$(faces.out)/$(1)/$(s).embeddings: $(call faces.stream,$(s))
 )
 $(faces.out)/$(1)/gmm-matched.safetensors: $(faces.out)/$(1)/matched-fit.embeddings $(faces.out)/$(1)/matched-held.embeddings \
   $(call bin,gmm-fit)
@@ -136,17 +162,32 @@ $(faces.out)/$(1)/mlp-matched.safetensors: $(faces.out)/$(1)/matched-fit.embeddi
   $(call bin,mlp-fit)
 	$$(BUILD)/bin/mlp-fit $(MLP_OPTIONS) -o $$@ $$(filter %.embeddings,$$^)
 endef
-$(foreach e,$(faces.experiments),$(eval $(call faces_experiment,$(e))))
+define faces_kind
+$(faces.out)/$(1)/gmm-$(2).safetensors: $(faces.out)/$(1)/$(2)-fit.embeddings $(faces.out)/$(1)/$(2)-held.embeddings $(call bin,gmm-fit)
+	$$(BUILD)/bin/gmm-fit --calibrate $(faces.out)/$(1)/$(2)-held.embeddings $(or $(OWN_OPTIONS),$(MATCHED_OPTIONS),$(GMM_OPTIONS)) -o $$@ $$<
+$(faces.out)/$(1)/gmm-own.scores: $(faces.out)/$(1)/gmm-$(2).safetensors $(faces.out)/$(1)/bench-$(2).embeddings
+endef
+define faces_own
+$(foreach k,$(faces.kinds),$(call faces_kind,$(1),$(k))
+)
+$(if $(UNPAIRED),$(faces.out)/$(1)/gmm-own.scores: $(faces.out)/$(1)/gmm-matched.safetensors $(faces.out)/$(1)/bench-unpaired.embeddings)
+$(faces.out)/$(1)/gmm-own.scores: $(call bin,score)
+	{ $(foreach k,$(faces.kinds),$$(BUILD)/bin/score -d $(faces.out)/$(1)/gmm-$(k).safetensors $(faces.out)/$(1)/bench-$(k).embeddings &&) \
+	  $(if $(UNPAIRED),$$(BUILD)/bin/score -d $(faces.out)/$(1)/gmm-matched.safetensors $(faces.out)/$(1)/bench-unpaired.embeddings,:); } >$$@
+endef
+$(foreach e,$(faces.experiments),$(eval $(call faces_experiment,$(e)))$(eval $(call faces_own,$(e))))
 
 # ---- Tables ----------------------------------------------------------------------------------------------------------
-faces.tables := oc-all oc-matched bc-all bc-matched
+faces.tables := oc-all oc-matched oc-own bc-all bc-matched
 faces.scores.oc-all := gmm
 faces.scores.oc-matched := gmm-matched
+faces.scores.oc-own := gmm-own
+faces.pairs.oc-own := $(UNPAIRED:%=%=photographs)
 faces.scores.bc-all := mlp
 faces.scores.bc-matched := mlp-matched
 define faces_table
 $(faces.out)/$(1).txt: $(faces.experiments:%=$(faces.out)/%/$(faces.scores.$(1)).scores) $(call bin,evaluate)
-	$$(BUILD)/bin/evaluate $(addprefix --pair ,$(PAIRS)) $(if $(filter random,$(faces.experiments)),--compare random) \
+	$$(BUILD)/bin/evaluate $(addprefix --pair ,$(PAIRS) $(faces.pairs.$(1))) $(if $(filter random,$(faces.experiments)),--compare random) \
 	  $(foreach e,$(faces.experiments),--method $(e)=$(faces.out)/$(e)/$(faces.scores.$(1)).scores) -o $$@
 endef
 $(foreach t,$(faces.tables),$(eval $(call faces_table,$(t))))
