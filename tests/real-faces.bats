@@ -19,7 +19,7 @@ source_of() { # SIDE SOURCE COUNT FIRST [face-synth options]
 experiment() { # ARGUMENTS of make
   env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BLADES_ROOT" -f pipelines/real-faces.mk BUILD="$BLADES_BUILD" \
     FACES="$BATS_TEST_TMPDIR/data" OUT="$BATS_TEST_TMPDIR/out" BATCH=8 PRETRAIN="24+3:1 32+4:1" EPOCHS=1 WIDTH=0.125 \
-    DIMENSION=8 SMALL=little MATCHED=famous GENERATED=smoother PAIRS=upsampler=famous EXPERIMENTS="equal pretrained random" \
+    DIMENSION=8 SMALL=little MATCHED="famous others" GENERATED=smoother PAIRS=upsampler=famous UNPAIRED=smoother EXPERIMENTS="equal pretrained random" \
     GMM_OPTIONS="-k 1 --covariance diagonal" "$@"
 }
 
@@ -30,8 +30,9 @@ experiment() { # ARGUMENTS of make
   source_of train smoother 8 3000 --generator smoother
   source_of bench famous 8 4000
   source_of bench upsampler 8 5000 --generator upsampler
+  source_of bench smoother 6 6000 --generator smoother
   out=$BATS_TEST_TMPDIR/out
-  experiment "$out"/{oc-all,oc-matched,bc-all,bc-matched,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
+  experiment "$out"/{oc-all,oc-matched,oc-own,bc-all,bc-matched,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
   ids() { stream-dump "$1" | grep -o '"path":"[^"]*"' | sort; }
   ids out/all-fit.photos >fit
   ids out/all-held.photos >held
@@ -39,11 +40,24 @@ experiment() { # ARGUMENTS of make
   [ "$(wc -l <held)" = 6 ]
   [ -z "$(comm -12 fit held)" ]
   [ "$(ids out/large-fit.photos | grep -c /little/)" = 0 ]
-  [ "$(ids out/matched-fit.photos | grep -vc /famous/)" = 0 ]
+  [ "$(ids out/matched-fit.photos | grep -vc '/famous/\|/others/')" = 0 ]
+  [ "$(ids out/famous-fit.photos | grep -vc /famous/)" = 0 ]
+  [ "$(ids out/famous-held.photos | wc -l)" = 2 ]
+  [ "$(ids out/bench-famous.photos | grep -c '/bench/famous/\|/bench/upsampler/')" = 16 ]
+  [ "$(stream-dump out/bench-unpaired.photos | grep -o '"source":"[a-z]*"' | sort | uniq -c | tr -d ' \n')" = \
+    '8"source":"photographs"6"source":"smoother"' ]
   [ "$(ids out/generated-fit.photos | grep -vc /smoother/)" = 0 ]
   stream-dump out/faces.msgpack | grep -c /bench/ >n || true
   [ "$(cat n)" = 0 ]
-  for table in {oc,bc}-{all,matched}; do
+  # each face is scored once, by the mixture of its kind
+  for stream in bench-famous bench-unpaired; do
+    [ $stream = bench-famous ] && mixture=famous || mixture=matched
+    score -q -d out/equal/gmm-$mixture.safetensors out/equal/$stream.embeddings -o $stream.scores
+  done
+  scores() { stream-dump "$@" | grep -o '"id":"[^"]*".*"score":[^,]*' | sort; }
+  cmp <(scores bench-famous.scores bench-unpaired.scores) <(scores out/equal/gmm-own.scores)
+  [ "$(scores out/equal/gmm-own.scores | wc -l)" = 30 ]
+  for table in oc-own {oc,bc}-{all,matched}; do
     [ "$(grep -cE '^(equal|pretrained|random) ' out/$table.txt)" -ge 3 ]
     grep -q upsampler out/$table.txt
   done
@@ -51,7 +65,7 @@ experiment() { # ARGUMENTS of make
   # weights 0 for the tags leave the pretraining to the manipulations
   grep -q '"lambda":{"iso":0.0,.*"coarse":1.0,"fine":1.0}' out/pretraining-32.log
   [ -s out/pretrained-24.safetensors ]
-  experiment -q "$out"/{oc-all,oc-matched,bc-all,bc-matched,coarse}.txt
+  experiment -q "$out"/{oc-all,oc-matched,oc-own,bc-all,bc-matched,coarse}.txt
   # what sets the experiments apart that are not run here
   experiment -n OUT="$out.other" EXPERIMENTS="blades equal no-exif zou25 pretrained random" >make.txt
   sed ':a; /\\$/ { N; s/\\\n//; ba }' make.txt >commands

@@ -237,6 +237,12 @@ start_stalled() {
   assert_status 65
   run train --init nowhere -o m "$batches"
   assert_status 66
+  # the network is that of the model, but for what options say
+  blades-train -q -j 1 --steps 0 --init first --no-provenance -o third "$batches"
+  cmp second third
+  run blades-train -j 1 --steps 0 --init first --text-layers 2 -o fourth "$batches"
+  assert_status 0
+  [[ "$output" =~ "parameters found, "[1-9][0-9]*" missing" ]]
   # of tasks with other words than those it was trained with
   make_batches 1 0 twice >twice
   train --steps 0 -o narrow twice

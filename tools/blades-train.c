@@ -194,9 +194,30 @@ static double rate_or_default(double rate)
     return rate < 0 ? options.rate : rate;
 }
 
+static const int depths[] = {18, 34, 50}; /* of architectures */
+
+static bool is_given(const cli *c, const char *name)
+{
+    return settings_given(option_table, CLI_COUNT(option_table), &c->given, name);
+}
+
+/* A model to begin with says what the network is like, where no option does. */
+static bool adopt_architecture(const cli *c, error *e)
+{
+    model_config of = model_config_default();
+    int known = options.init ? model_read_architecture(options.init, &of, e) : 0;
+    if (known <= 0) return known == 0;
+    for (int i = 0; !is_given(c, "arch") && architectures[i]; i++)
+        if (depths[i] == of.depth) options.arch = i;
+    if (!is_given(c, "width")) options.width = of.width;
+    if (!is_given(c, "embedding-dim")) options.embedding_dim = of.embedding_dim;
+    if (!is_given(c, "text-layers")) options.text_layers = of.text.layers;
+    if (!is_given(c, "text-width")) options.text_width = of.text.width;
+    return true;
+}
+
 static void fill_config(model_config *config)
 {
-    static const int depths[] = {18, 34, 50};
     *config = model_config_default();
     config->depth = depths[options.arch];
     config->width = options.width;
@@ -287,7 +308,7 @@ static void run(cli *c, const json_t *defaults, error *e)
     json_t *texts = NULL, *settings = NULL;
     nn_threads_set(c->threads);
     catch_signals();
-    if ((!options.resume || restore_options(c, &state, e)) &&
+    if ((options.resume ? restore_options(c, &state, e) : adopt_architecture(c, e)) &&
         record_options(c, defaults, &texts, e) && fill_options(&o, c, e)) {
         settings = settings_get(option_table, CLI_COUNT(option_table));
         if (settings)

@@ -246,6 +246,19 @@ static bool config_read(model_config *c, const tensor_file *f, const weight_list
     return error_set(e, STATUS_DATA, "%s: %.800s", f->path, problem.text);
 }
 
+int model_read_architecture(const char *path, model_config *config, error *e)
+{
+    tensor_file *file = tensor_file_open(path, e);
+    if (!file) return -1;
+    const char *text = tensor_file_metadata(file, "architecture");
+    model_config read = *config;
+    read.text.heads = 0;
+    bool good = !text || (architecture_parse(&read, text, path, e) && model_config_check(&read, e));
+    if (text && good) *config = read;
+    tensor_file_close(file);
+    return good ? text != NULL : -1;
+}
+
 /* The table says what must be there: its memory is bounded by the file before it is allocated. */
 static bool config_bounded(const model_config *c, const tensor_file *f, const weight_list *l,
                            error *e)

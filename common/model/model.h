@@ -60,6 +60,10 @@ model *model_create(const model_config *config, tokenizer *words, uint64_t seed,
    own (caller closes). */
 model *model_read(const char *path, tensor_file **file, error *e);
 
+/* The architecture that a model file's metadata record goes to *config, whose preprocessing stays:
+   1; 0 when there is none (published checkpoints); -1 on error. */
+int model_read_architecture(const char *path, model_config *config, error *e);
+
 /* Writes a model file with the metadata key `blades_kind` = kind ("model", "checkpoint"); extra
    tensors and metadata may be added (names and keys other than the model's own). */
 bool model_write(const model *m, const char *path, const char *kind, const safetensors_entry *extra,

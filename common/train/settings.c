@@ -90,8 +90,8 @@ static const cli_option *find_option(const cli_option *options, size_t count, co
 }
 
 /* `given` is names followed by values, but for flags; names of common options have values, too. */
-static bool is_given(const cli_option *options, size_t count, const cli_strings *given,
-                     const char *name)
+bool settings_given(const cli_option *options, size_t count, const cli_strings *given,
+                    const char *name)
 {
     for (size_t i = 0; i < given->count; i++) {
         const cli_option *o = find_option(options, count, given->item[i]);
@@ -126,7 +126,7 @@ bool settings_restore(const cli_option *options, size_t count, const json_t *sav
         const cli_option *o = &options[i];
         const json_t *value = json_object_get(saved, o->name);
         if (o->unrecorded) continue;
-        if (!is_given(options, count, given, o->name)) {
+        if (!settings_given(options, count, given, o->name)) {
             if (value && !set_option(o, value))
                 return error_set(e, STATUS_DATA, "the checkpoint's value of --%s makes no sense",
                                  o->name);

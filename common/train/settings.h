@@ -12,6 +12,10 @@
    Lists are not supported. */
 json_t *settings_get(const cli_option *options, size_t count);
 
+/* Whether the command line (`given`, as in cli) names an option. */
+bool settings_given(const cli_option *options, size_t count, const cli_strings *given,
+                    const char *name);
+
 /* Sets every option that the command line (`given`, as in cli) does not name to its value in
    `saved`, which must outlive the options. An option that was given must have the saved value, but
    for those named in `changeable` (NULL-ended): else STATUS_USAGE, with both values. */
