@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-    LANES = 4,         /* readers */
+    LANES = 3,         /* readers */
     SHARE_MOST = 1000, /* MCUs that each is to find in a round */
     SHARE_LEAST = 64,  /* fewer do not pay */
     MARGIN = 32,       /* MCUs to go on for behind where the next one began */
@@ -142,7 +142,7 @@ lanes_run(walker *w, lane *to, int count, const int64_t goals[LANES], int64_t mo
         lane lanes[LANES];
         for (int i = 0; i < count; i++) lanes[i] = to[i];
         for (int step = 0; step < STEPS && right; step++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 3
             for (int i = 0; i < count; i++) {
                 lane l = lanes[i];
                 uint64_t bits = scan_bits(w->in.bytes, l.bit);
