@@ -245,6 +245,37 @@ END
 END
 }
 
+@test "COCO's ids: twice is refused, faces of images that are not there are counted" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  sed 's/"id": 8/"id": 7/' f/coco.json >twice.json
+  run face-locate -q -a twice.json photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"twice.json: two images have the id 7"* ]]
+  sed 's/"image_id": 8/"image_id": 1/' f/coco.json >stray.json
+  run --separate-stderr face-locate -a stray.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"stray.json: 1 annotations are of images that it does not have"* ]]
+  [[ "$stderr" == *" 1 faces"* ]]
+  run --separate-stderr face-locate -a f/coco.json photos.msgpack -o out.msgpack
+  [[ "$stderr" != *"does not have"* ]]
+}
+
+@test "annotation files that are too large or become shorter are refused" {
+  photos
+  truncate -s 5G large.json
+  run face-locate -q -a large.json photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"large.json: has more than 4 GiB"* ]]
+  # Files of the kernel have fewer bytes than they say.
+  short=/sys/kernel/mm/transparent_hugepage/enabled
+  [ -r "$short" ] || skip "no $short"
+  run face-locate -q -a "$short" photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"$short: became shorter while it was read"* ]]
+}
+
 @test "every prefix of an annotation file is read or refused, never a crash" {
   photos
   mkdir f

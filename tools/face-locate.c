@@ -202,6 +202,10 @@ static void summary_note(const run *r)
                  "%s: %zu entries, %" PRId64 " without a photo; %" PRId64
                  " photos with an entry, %" PRId64 " without, %" PRId64 " ambiguous",
                  s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous);
+        if (s->a->strays > 0) {
+            cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
+                     s->a->strays);
+        }
         for (size_t k = 0; k < s->a->count && r->c->verbose > 0; k++) {
             if (s->a->entry[k].claimed) continue;
             cli_detail(r->c, "%s: no photo for %s", s->a->path, s->a->entry[k].name);

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { FOLDER_DEPTH_MOST = 16 };
+#define FILE_BYTES_MOST ((int64_t)4 << 30)
 
 static bool suffix_is(const char *path, const char *suffix)
 {
@@ -85,21 +85,32 @@ static char *name_of(const char *path, const char *root)
     return name;
 }
 
-static bool pipe_read(int file, char **bytes, size_t *size, error *e)
+static bool too_large(error *e)
+{
+    return error_set(e, STATUS_DATA, "has more than %d GiB", (int)(FILE_BYTES_MOST >> 30));
+}
+
+/* Files are read, not mapped: another program may cut them short meanwhile. `expected`: bytes, as
+   far as is known; at the end there is room for one more. */
+static bool bytes_read(int file, size_t expected, char **bytes, size_t *size, error *e)
 {
     size_t capacity = 0;
     for (;;) {
         if (*size == capacity) {
-            capacity = capacity * 2 + 65536;
+            if ((int64_t)capacity > FILE_BYTES_MOST) break;
+            capacity = capacity == 0 ? expected + 1 : capacity * 2 + 65536;
             char *more = memory_resize(*bytes, capacity, 1, e);
             if (more == NULL) return false;
             *bytes = more;
         }
         ssize_t n = read(file, *bytes + *size, capacity - *size);
         if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
-        if (n == 0) return true;
+        if (n == 0) break;
         *size += (size_t)n;
     }
+    if ((int64_t)*size > FILE_BYTES_MOST) return too_large(e);
+    if (*size < expected) return error_set(e, STATUS_DATA, "became shorter while it was read");
+    return *size > 0 || error_set(e, STATUS_DATA, "is empty");
 }
 
 static bool file_parse(annotations *a, const char *path, annotation_format format, int file,
@@ -107,27 +118,14 @@ static bool file_parse(annotations *a, const char *path, annotation_format forma
 {
     struct stat s;
     if (fstat(file, &s) != 0) return error_set(e, STATUS_IO, "cannot be read: ");
-    bool mapped = S_ISREG(s.st_mode) && s.st_size > 0;
+    int64_t expected = S_ISREG(s.st_mode) ? s.st_size : 0;
+    if (expected > FILE_BYTES_MOST) return too_large(e);
     char *bytes = NULL, *name = name_of(path, a->path);
     size_t size = 0;
-    bool done = name != NULL;
-    if (!done) {
-        error_set(e, STATUS_SYSTEM, "out of memory");
-    } else if (mapped) {
-        size = (size_t)s.st_size;
-        bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
-        mapped = done = bytes != MAP_FAILED;
-        if (!done) error_set(e, STATUS_IO, "cannot be read: ");
-    } else {
-        done = pipe_read(file, &bytes, &size, e);
-    }
-    if (done && size == 0) done = error_set(e, STATUS_DATA, "is empty");
-    done = done && bytes_parse(a, path, name, format, bytes, size, e);
-    if (mapped) {
-        munmap(bytes, size);
-    } else if (bytes != MAP_FAILED) {
-        free(bytes);
-    }
+    bool done = name != NULL || error_set(e, STATUS_SYSTEM, "out of memory");
+    done = done && bytes_read(file, (size_t)expected, &bytes, &size, e) &&
+           bytes_parse(a, path, name, format, bytes, size, e);
+    free(bytes);
     free(name);
     return done;
 }

@@ -284,6 +284,36 @@ static bool coco_image_add(annotations *a, const json_t *picture, const json_t *
     return true;
 }
 
+static int id_compare(const void *a, const void *b)
+{
+    json_int_t x = *(const json_int_t *)a, y = *(const json_int_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* An id is one image's; faces of images that are not there are counted. */
+static bool coco_ids_check(annotations *a, const json_t *images, const coco_face *order,
+                           size_t count, error *e)
+{
+    size_t image_count = json_array_size(images), at = 0;
+    json_int_t *ids = memory_allocate(image_count + 1, sizeof *ids, e);
+    if (ids == NULL) return false;
+    for (size_t i = 0; i < image_count; i++) {
+        ids[i] = json_integer_value(json_object_get(json_array_get(images, i), "id"));
+    }
+    qsort(ids, image_count, sizeof *ids, id_compare);
+    bool done = true;
+    for (size_t i = 1; i < image_count && done; i++) {
+        if (ids[i] != ids[i - 1]) continue;
+        done = error_set(e, STATUS_DATA, "two images have the id %lld", (long long)ids[i]);
+    }
+    for (size_t i = 0; i < count && done; i++) {
+        while (at < image_count && ids[at] < order[i].image) at++;
+        if (at == image_count || ids[at] != order[i].image) a->strays++;
+    }
+    free(ids);
+    return done;
+}
+
 bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error *e)
 {
     json_error_t problem;
@@ -309,6 +339,7 @@ bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error
         done = coco_image_add(a, json_array_get(images, i), faces, order, count, e) ||
                error_context(e, "image %zu", i + 1);
     }
+    done = done && coco_ids_check(a, images, order, count, e);
     free(order);
     json_decref(root);
     return done;

@@ -49,6 +49,7 @@ typedef struct annotations {
     size_t face_count, face_capacity;
     double *coordinate;
     size_t coordinate_count, coordinate_capacity;
+    size_t strays;   /* COCO: faces of images that are not in the file */
     size_t *by_stem; /* entries ordered by the stem of their names */
 } annotations;
 

@@ -66,7 +66,7 @@ static huffman_look dc_look(const code_start starts[HUFFMAN_PEEKS], unsigned pee
         return (huffman_look){.advance = LOOK_SHORT};
     }
     uint64_t bits = (uint64_t)peek << (64 - HUFFMAN_PEEK_BITS + length);
-    int difference = size == 0 ? 0 : value_extend(bits, size);
+    int difference = value_extend(bits, size);
     return (huffman_look){(int16_t)difference, (uint8_t)(length + size), 0};
 }
 
@@ -97,17 +97,4 @@ bool huffman_table_make(huffman_table *t, bool dc, const uint8_t counts[17],
         t->look[i] = dc ? dc_look(starts, i) : ac_look(starts, i);
     }
     return true;
-}
-
-bit_reader bit_reader_fill_slowly(bit_reader r)
-{
-    if (r.count < 0) return r;
-    while (r.count < 56 && r.at < r.end) {
-        uint8_t byte = *r.at;
-        if (byte == 0xff && (r.end - r.at < 2 || r.at[1] != 0)) break;
-        r.at += byte == 0xff ? 2 : 1;
-        r.bits |= (uint64_t)byte << (56 - r.count);
-        r.count += 8;
-    }
-    return r;
 }

@@ -3,12 +3,13 @@
 #ifndef BLADES_IMAGE_JPEG_HUFFMAN_H
 #define BLADES_IMAGE_JPEG_HUFFMAN_H
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { HUFFMAN_PEEK_BITS = 12, HUFFMAN_PEEKS = 1 << HUFFMAN_PEEK_BITS };
+
+enum { DC_SIZES = 12 }; /* of a DC difference's bits: those of 8-bit samples are 0 to 11 */
 
 /* What the next bits of a scan are: a DC difference, or AC coefficients, as many as their codes
    fit. */
@@ -43,48 +44,10 @@ int huffman_symbol(const huffman_table *t, uint64_t bits, int *length);
 /* The code of a symbol, and its length in bits; -1: it has none. */
 int huffman_code(const huffman_table *t, int symbol, int *length);
 
-/* The scan's bits, the next one the highest of `bits`; `at` is behind what is in there. */
-typedef struct bit_reader {
-    const uint8_t *at, *end;
-    uint64_t bits;
-    int count; /* below 64; negative: bits were read that are not there */
-} bit_reader;
-
-/* Up to a marker or the end. */
-bit_reader bit_reader_fill_slowly(bit_reader r);
-
-static inline bool word_has_ff(uint64_t word)
-{
-    return ((~word - 0x0101010101010101u) & word & 0x8080808080808080u) != 0;
-}
-
-/* At least 56 bits, as far as there are any before the next marker. */
-static inline void bit_reader_fill(bit_reader *r)
-{
-    if (r->end - r->at >= 8) {
-        uint64_t word;
-        memcpy(&word, r->at, sizeof word);
-        word = be64toh(word);
-        if (!word_has_ff(word)) {
-            /* Bits beyond `count` are those of the next byte, which will be put there again. */
-            r->bits |= word >> r->count;
-            r->at += (63 - r->count) >> 3;
-            r->count |= 56;
-            return;
-        }
-    }
-    *r = bit_reader_fill_slowly(*r);
-}
-
-static inline void bit_reader_pass(bit_reader *r, int bits)
-{
-    r->bits <<= bits;
-    r->count -= bits;
-}
-
-/* The value of `size` bits (1..15) at the top (T.81, F.12). */
+/* The value of `size` bits (0..15) at the top (T.81, F.12). */
 static inline int value_extend(uint64_t bits, int size)
 {
+    if (size == 0) return 0;
     int value = (int)(bits >> (64 - size));
     return bits >> 63 ? value : value - (1 << size) + 1;
 }

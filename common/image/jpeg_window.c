@@ -2,19 +2,16 @@
    first DC differences, which are to other blocks now. */
 #include "image/jpeg_window.h"
 
-#include "image/jpeg_huffman.h"
+#include "image/jpeg_scan.h"
 
-#include <endian.h>
 #include <stdlib.h>
 
-enum { DC_SIZES = 12 }; /* of a DC difference's bits: those of 8-bit samples are 0 to 11 */
-
 enum {
-    BLOCKS_MOST = 10,      /* of an MCU */
-    UNIT_BYTES_MOST = 8192 /* of an MCU: ten blocks of 64 codes with values, all bytes stuffed */
+    /* All there may be in a header: marker segments of four quantisers, eight tables, the frame. */
+    HEADER_BYTES_MOST = 1 << 13,
+    /* A run's recoded DC differences, and the end of the last byte. */
+    RUN_BYTES_MORE = 4 * SCAN_COMPONENTS_MOST + 8
 };
-/* A component's DC values within a row of MCUs cannot leave 32 bits from here. */
-#define DC_MOST (1 << 20)
 
 /* Bits on their way to the part; bytes are stuffed. */
 typedef struct bit_writer {
@@ -23,29 +20,26 @@ typedef struct bit_writer {
     int count; /* below 8 */
 } bit_writer;
 
-/* A block of an MCU, and the one after it, of the next MCU behind the last. */
-typedef struct scan_block {
-    const huffman_look *dc, *ac, *next_dc;
-    const huffman_table *dc_table, *ac_table;
-    int component; /* of the scan */
-    const struct scan_block *next;
-} scan_block;
-
 typedef struct scan_cutter {
     const struct jpeg_decompress_struct *info;
     huffman_table *dc[NUM_HUFF_TBLS], *ac[NUM_HUFF_TBLS];
-    scan_block blocks[BLOCKS_MOST];
-    int block_count, columns, rows; /* blocks of an MCU; MCUs */
-    bit_reader reader;
+    scan_layout layout;
+    int columns, rows; /* MCUs */
+    scan_data data;
+    scan_run *runs;
+    size_t run_count;
     bit_writer writer;
-    int dc_values[MAX_COMPS_IN_SCAN], dc_written[MAX_COMPS_IN_SCAN];
-    int until_restart, next_restart;
+    int dc_written[SCAN_COMPONENTS_MOST];
     unsigned char *bytes;
-    size_t capacity;
 } scan_cutter;
 
 /* ---- Writing bits ------------------------------------------------------------------------------
  */
+
+static inline bool word_has_ff(uint64_t word)
+{
+    return ((~word - 0x0101010101010101u) & word & 0x8080808080808080u) != 0;
+}
 
 static void byte_put(bit_writer *w, uint8_t byte)
 {
@@ -88,186 +82,78 @@ static bool dc_put(bit_writer *w, const huffman_table *t, int difference)
     return true;
 }
 
-/* ---- Walking the scan --------------------------------------------------------------------------
+/* ---- Copying runs of MCUs ----------------------------------------------------------------------
  */
 
-static bool dc_take_slow(bit_reader *r, const huffman_table *t, int *difference, int64_t *passed)
-{
-    int length, size = huffman_symbol(t, r->bits, &length);
-    if (size < 0 || size >= DC_SIZES) return false;
-    *difference = size == 0 ? 0 : value_extend(r->bits << length, size);
-    bit_reader_pass(r, length + size);
-    *passed = length + size;
-    return true;
-}
-
-/* From a place on where the codes looked at together do not all belong to the block, or were too
-   long to be looked at: one by one. */
-static bool ac_rest_slow(bit_reader *r, const huffman_table *t, unsigned place, int64_t *passed)
-{
-    while (place < PLACES) {
-        bit_reader_fill(r);
-        int length, symbol = huffman_symbol(t, r->bits, &length);
-        if (symbol < 0) return false;
-        int run = symbol >> 4, size = symbol & 15;
-        bit_reader_pass(r, length + size);
-        *passed += length + size;
-        place += (unsigned)(size == 0 && run != 15 ? PLACE_END : run + 1);
-    }
-    return (place & PLACE_WRONG) == 0;
-}
-
-/* Passes blocks, of MCUs from block b on, and says how many bits they are; -1: one is wrong. They
-   follow each other without a branch that depends on the data: at the end of one the table to look
-   into is the next one's DC table. */
-static int64_t blocks_pass(scan_cutter *s, const scan_block *b, int64_t count)
-{
-    bit_reader r = s->reader;
-    const huffman_look *table = b->dc;
-    unsigned place = 0;
-    int64_t passed = 0;
-    while (count > 0) {
-        bit_reader_fill(&r);
-        for (int twice = 0; twice < 2 && count > 0; twice++) {
-            huffman_look look = table[r.bits >> (64 - HUFFMAN_PEEK_BITS)];
-            unsigned to = place + look.advance;
-            if (to & PLACE_WRONG) {
-                int difference = 0;
-                int64_t slowly = 0;
-                bit_reader slow = r;
-                if (table == b->dc ? !dc_take_slow(&slow, b->dc_table, &difference, &slowly)
-                                   : !ac_rest_slow(&slow, b->ac_table, place, &slowly)) {
-                    return -1;
-                }
-                to = table == b->dc ? 0 : PLACES;
-                r = slow;
-                passed += slowly;
-                look = (huffman_look){.difference = (int16_t)difference};
-                twice = 2;
-            }
-            s->dc_values[b->component] += look.difference;
-            bit_reader_pass(&r, look.bits);
-            passed += look.bits;
-            const scan_block *next = b->next;
-            const huffman_look *first = b->next_dc, *rest = b->ac;
-            bool ended = to >= PLACES;
-            table = ended ? first : rest;
-            b = ended ? next : b;
-            place = ended ? 0 : to;
-            count -= ended;
-        }
-    }
-    s->reader = r;
-    return r.count >= 0 ? passed : -1;
-}
-
-static void bits_copy(bit_writer *w, bit_reader from, int64_t count)
+static void bits_copy(scan_cutter *s, int64_t from, int64_t to)
 {
     enum { STEP = 48 };
-    for (; count > 0; count -= STEP) {
-        int taken = count < STEP ? (int)count : STEP;
-        bit_reader_fill(&from);
-        bits_put(w, from.bits >> (64 - taken), taken);
-        bit_reader_pass(&from, taken);
+    for (; from < to; from += STEP) {
+        int taken = to - from < STEP ? (int)(to - from) : STEP;
+        bits_put(&s->writer, scan_bits(s->data.bytes, from) >> (64 - taken), taken);
     }
 }
 
-/* The difference of the first block of a component is to the last one copied. */
-static bool dc_recode(scan_cutter *s, const scan_block *b)
+/* The DC difference of the first block of each component is to the last one copied. */
+static bool run_copy(scan_cutter *s, const scan_run *r)
 {
-    bit_reader_fill(&s->reader);
-    int difference;
-    int64_t passed;
-    if (!dc_take_slow(&s->reader, b->dc_table, &difference, &passed)) return false;
-    s->dc_values[b->component] += difference;
-    return dc_put(&s->writer, b->dc_table,
-                  s->dc_values[b->component] - s->dc_written[b->component]);
-}
-
-static bool room_make(scan_cutter *s, int units)
-{
-    size_t used = (size_t)(s->writer.at - s->bytes);
-    size_t needed = used + (size_t)units * UNIT_BYTES_MOST;
-    if (needed <= s->capacity) return true;
-    size_t capacity = needed + s->capacity;
-    unsigned char *bytes = realloc(s->bytes, capacity);
-    if (bytes == NULL) return false;
-    s->bytes = bytes;
-    s->capacity = capacity;
-    s->writer.at = bytes + used;
-    return true;
-}
-
-static bool units_copy(scan_cutter *s, int count)
-{
-    if (!room_make(s, count)) return false;
-    for (int i = 0; i < s->block_count; i++) {
-        const scan_block *b = &s->blocks[i];
-        bool first = i == 0 || b[-1].component != b->component;
-        if (first && !dc_recode(s, b)) return false;
-        bit_reader from = s->reader;
-        int64_t passed = 0;
-        if (first ? !ac_rest_slow(&s->reader, b->ac_table, 0, &passed)
-                  : (passed = blocks_pass(s, b, 1)) < 0) {
-            return false;
+    int64_t copied = r->from.bit, at = copied;
+    for (int i = 0; i < s->layout.block_count; i++) {
+        const scan_block *b = &s->layout.blocks[i];
+        scan_codes codes;
+        if (!scan_block_find(&s->data, b, at, &codes)) return false;
+        if (i == 0 || b[-1].component != b->component) {
+            bits_copy(s, copied, at);
+            int value = scan_place_dc(r->from, b->component) + codes.difference;
+            if (!dc_put(&s->writer, b->dc, value - s->dc_written[b->component])) return false;
+            copied = codes.ac;
         }
-        bits_copy(&s->writer, from, passed);
+        at = codes.end;
     }
-    bit_reader from = s->reader;
-    int64_t passed = blocks_pass(s, s->blocks, (int64_t)(count - 1) * s->block_count);
-    if (passed < 0 || s->reader.count < 0) return false;
-    bits_copy(&s->writer, from, passed);
-    memcpy(s->dc_written, s->dc_values, sizeof s->dc_written);
+    bits_copy(s, copied, r->to.bit);
+    for (int i = 0; i < SCAN_COMPONENTS_MOST; i++) s->dc_written[i] = scan_place_dc(r->to, i);
     return true;
 }
 
-/* A restart marker must follow at once: what is left of the last byte are the only bits before. */
-static bool restart_pass(scan_cutter *s)
+static bool runs_copy(scan_cutter *s)
 {
-    bit_reader *r = &s->reader;
-    bit_reader_fill(r);
-    if (r->count >= 8 || r->end - r->at < 2 || r->at[0] != 0xff ||
-        r->at[1] != JPEG_RST0 + s->next_restart) {
-        return false;
-    }
-    *r = (bit_reader){r->at + 2, r->end, 0, 0};
-    memset(s->dc_values, 0, sizeof s->dc_values);
-    s->next_restart = (s->next_restart + 1) % 8;
-    s->until_restart = (int)s->info->restart_interval;
-    return true;
-}
-
-static bool columns_pass(scan_cutter *s, int count, bool copied)
-{
-    while (count > 0) {
-        int run = count;
-        if (s->info->restart_interval > 0) {
-            if (s->until_restart == 0 && !restart_pass(s)) return false;
-            if (run > s->until_restart) run = s->until_restart;
-            s->until_restart -= run;
-        }
-        int64_t blocks = (int64_t)run * s->block_count;
-        if (copied ? !units_copy(s, run) : blocks_pass(s, s->blocks, blocks) < 0) return false;
-        count -= run;
+    for (size_t i = 0; i < s->run_count; i++) {
+        if (!run_copy(s, &s->runs[i])) return false;
     }
     return true;
 }
 
-/* One row more than the part has: upsampling of the whole would look at it. */
-static bool rows_pass(scan_cutter *s, const image_window *units)
+/* The MCUs of the rows of the part, in runs without a restart. */
+static bool runs_list(scan_cutter *s, const image_window *units)
 {
-    for (int row = 0; row <= units->bottom && row < s->rows; row++) {
-        for (int i = 0; i < s->info->comps_in_scan; i++) {
-            if (abs(s->dc_values[i]) > DC_MOST) return false;
-        }
-        bool copied = row >= units->top && row < units->bottom;
-        int left = copied ? units->left : s->columns, right = copied ? units->right : s->columns;
-        if (!columns_pass(s, left, false) || !columns_pass(s, right - left, true) ||
-            !columns_pass(s, s->columns - right, false)) {
-            return false;
+    int64_t interval = s->layout.restart_interval;
+    size_t rows = (size_t)(units->bottom - units->top),
+           width = (size_t)(units->right - units->left);
+    size_t most = interval == 0 ? 1 : 2 + width / (size_t)interval;
+    s->runs = calloc(rows * most, sizeof *s->runs);
+    if (s->runs == NULL) return false;
+    for (int64_t row = units->top; row < units->bottom; row++) {
+        int64_t first = row * s->columns + units->left, end = row * s->columns + units->right;
+        while (first < end) {
+            int64_t last = interval == 0 ? end : (first / interval + 1) * interval;
+            if (last > end) last = end;
+            s->runs[s->run_count++] = (scan_run){.first = first, .last = last};
+            first = last;
         }
     }
     return true;
+}
+
+/* Looks at one row more than the part has: upsampling of the whole would. */
+static bool runs_find(scan_cutter *s, const image_window *units)
+{
+    const struct jpeg_source_mgr *source = s->info->src;
+    const uint8_t *from = source->next_input_byte;
+    int64_t rows = units->bottom < s->rows ? units->bottom + 1 : s->rows;
+    return runs_list(s, units) &&
+           scan_data_read(&s->data, from, from + source->bytes_in_buffer,
+                          s->layout.restart_interval > 0) &&
+           scan_runs_find(&s->data, &s->layout, rows * s->columns, s->runs, s->run_count);
 }
 
 /* ---- The part's header -------------------------------------------------------------------------
@@ -340,11 +226,8 @@ static void frame_add(scan_cutter *s, int width, int height)
     byte_add(s, 0);
 }
 
-static bool header_add(scan_cutter *s, int width, int height)
+static void header_add(scan_cutter *s, int width, int height)
 {
-    s->capacity = 1 << 16;
-    s->bytes = s->writer.at = malloc(s->capacity);
-    if (s->bytes == NULL) return false;
     word_add(s, 0xffd8);
     for (int i = 0; i < NUM_QUANT_TBLS; i++) {
         if (s->info->quant_tbl_ptrs[i] != NULL) quantiser_add(s, i);
@@ -354,7 +237,17 @@ static bool header_add(scan_cutter *s, int width, int height)
         if (s->ac[i] != NULL) codes_add(s, 0x10 | i, s->info->ac_huff_tbl_ptrs[i]);
     }
     frame_add(s, width, height);
-    return true;
+}
+
+/* Room for the part: at worst all bytes of the runs are stuffed. */
+static bool bytes_make(scan_cutter *s)
+{
+    size_t size = HEADER_BYTES_MOST;
+    for (size_t i = 0; i < s->run_count; i++) {
+        size += (size_t)(s->runs[i].to.bit - s->runs[i].from.bit) / 4 + RUN_BYTES_MORE;
+    }
+    s->bytes = s->writer.at = malloc(size);
+    return s->bytes != NULL;
 }
 
 /* ---- What is there to cut ----------------------------------------------------------------------
@@ -382,14 +275,12 @@ static bool blocks_list(scan_cutter *s)
         const huffman_table *t = table_make(&s->dc[dc], true, info->dc_huff_tbl_ptrs[dc]);
         const huffman_table *u = table_make(&s->ac[ac], false, info->ac_huff_tbl_ptrs[ac]);
         int count = info->comps_in_scan == 1 ? 1 : c->h_samp_factor * c->v_samp_factor;
-        if (t == NULL || u == NULL || s->block_count + count > BLOCKS_MOST) return false;
-        for (; count > 0; count--, s->block_count++) {
-            scan_block *b = &s->blocks[s->block_count];
-            *b = (scan_block){t->look, u->look, NULL, t, u, i, b + 1};
+        if (t == NULL || u == NULL || s->layout.block_count + count > SCAN_BLOCKS_MOST)
+            return false;
+        for (; count > 0; count--) {
+            s->layout.blocks[s->layout.block_count++] = (scan_block){t, u, i};
         }
     }
-    s->blocks[s->block_count - 1].next = s->blocks;
-    for (int i = 0; i < s->block_count; i++) s->blocks[i].next_dc = s->blocks[i].next->dc;
     return true;
 }
 
@@ -432,33 +323,28 @@ static bool part_cut(scan_cutter *s, image_window window, jpeg_part *p)
     const image_window *u = &p->units;
     int right = u->right == s->columns ? width : u->right * p->unit_width;
     int bottom = u->bottom == s->rows ? height : u->bottom * p->unit_height;
-    if (!header_add(s, right - u->left * p->unit_width, bottom - u->top * p->unit_height) ||
-        !rows_pass(s, u)) {
-        return false;
-    }
+    if (!runs_find(s, u) || !bytes_make(s)) return false;
+    header_add(s, right - u->left * p->unit_width, bottom - u->top * p->unit_height);
+    if (!runs_copy(s)) return false;
     bits_end(&s->writer);
     word_add(s, 0xffd9);
     p->bytes = s->bytes;
     p->size = (size_t)(s->writer.at - s->bytes);
-    p->rest = s->reader.at;
+    p->rest = s->data.rest;
     return true;
 }
 
 bool jpeg_part_cut(const struct jpeg_decompress_struct *info, image_window window, jpeg_part *part)
 {
     if (!is_baseline(info)) return false;
-    const struct jpeg_source_mgr *source = info->src;
-    scan_cutter s = {
-        .info = info,
-        .reader = {.at = source->next_input_byte,
-                   .end = source->next_input_byte + source->bytes_in_buffer},
-        .until_restart = (int)info->restart_interval,
-    };
+    scan_cutter s = {.info = info, .layout.restart_interval = info->restart_interval};
     bool done = part_cut(&s, window, part);
     for (int i = 0; i < NUM_HUFF_TBLS; i++) {
         free(s.dc[i]);
         free(s.ac[i]);
     }
+    scan_data_free(&s.data);
+    free(s.runs);
     if (!done) free(s.bytes);
     return done;
 }

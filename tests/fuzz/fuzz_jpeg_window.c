@@ -32,7 +32,7 @@ static jpeg_bytes jpeg_make(const uint8_t recipe[RECIPE])
                        : c.input_components == 4 ? JCS_CMYK
                                                  : JCS_RGB;
     c.image_width = 64 + recipe[1];
-    c.image_height = 64 + recipe[2] / 2;
+    c.image_height = recipe[2] < 224 ? 64 + recipe[2] / 2 : 4 * recipe[2];
     jpeg_set_defaults(&c);
     if (c.input_components == 4 && recipe[0] & 4) jpeg_set_colorspace(&c, JCS_YCCK);
     jpeg_set_quality(&c, 1 + recipe[3] % 100, TRUE);

@@ -17,6 +17,7 @@ try:
     import cv2
     import msgpack
     import numpy as np
+    from PIL import Image
     from skimage.transform import PiecewiseAffineTransform, warp
 except ImportError as missing:
     print(f"ok 1 - face manipulations # SKIP {missing}")
@@ -352,6 +353,63 @@ def compare(records, folder, how, axis_only, affine, n):
                          "affine" if affine else "warp"}, f"all manipulations were compared ({label})")
 
 
+# ---- Formats ----------------------------------------------------------------------------------------------
+
+def ycck(path):
+    """Makes an Adobe CMYK JPEG one whose first three components are YCbCr; other colours, but of one meaning."""
+    data = bytearray(open(path, "rb").read())
+    at = data.index(b"\xff\xee\0\x0eAdobe") + 15
+    assert data[at] == 0
+    data[at] = 2
+    open(path, "wb").write(data)
+
+
+def files_of_formats(rng):
+    photo = Image.fromarray(drawn_photo(rng, 224, 224))
+    cmyk = Image.merge("CMYK", [Image.fromarray(drawn_photo(rng, 224, 224)[..., 0]) for _ in range(4)])
+    mask = Image.fromarray(drawn_photo(rng, 224, 224)[..., 1])
+    clear = photo.copy()
+    clear.putalpha(mask)
+    few = {bits: photo.quantize(2 ** bits) for bits in (1, 2, 4, 8)}
+    for bits, image in few.items():
+        yield f"PNG, palette of {bits} bits", image, "png", {"bits": bits}
+    yield "PNG, palette with transparency", few[8], "png", {"transparency": bytes(range(256))}
+    yield "PNG, palette with alpha", clear.quantize(200), "png", {}
+    yield "PNG, bilevel", photo.convert("1"), "png", {}
+    yield "JPEG, CMYK by Adobe", cmyk, "jpg", {"quality": 90, "subsampling": 0}
+    yield "JPEG, YCCK", cmyk, "jpg", {"quality": 90, "subsampling": 0}
+    yield "JPEG, progressive CMYK by Adobe", cmyk, "jpg", {"quality": 90, "progressive": True}
+    yield "WebP", photo, "webp", {"quality": 90}
+    yield "WebP, lossless with alpha", clear, "webp", {"lossless": True}
+    yield "WebP, lossy with alpha", clear, "webp", {"quality": 80}
+    yield "WebP, animated", photo, "webp", {"save_all": True, "append_images": [photo.rotate(90)]}
+
+
+def compare_formats(folder, rng):
+    """A face that is the whole photo comes out as it was decoded: as Pillow decodes it, within a grey level."""
+    names, records = [], []
+    for i, (name, image, suffix, options) in enumerate(files_of_formats(rng)):
+        path = f"{folder}/format{i}.{suffix}"
+        image.save(path, **options)
+        if "YCCK" in name:
+            ycck(path)
+        names.append(name)
+        records.append({"type": "photo", "id": path, "path": path, "faces": [{"box": [0, 0, 224, 224]}]})
+    tool = os.path.join(os.environ["BLADES_BIN"], "face-manipulate") if "BLADES_BIN" in os.environ else "face-manipulate"
+    done = subprocess.run([tool, "-q", "--scale", "1"], input=stream(records), stdout=subprocess.PIPE)
+    made = list(msgpack.Unpacker(__import__("io").BytesIO(done.stdout)))
+    check(done.returncode == 65, "the animation is an error")
+    for name, record in zip(names, records):
+        face = [r for r in made if r.get("photo") == record["id"] and r["manipulation"] == "photographic"]
+        errors = [r["reason"] for r in made if r["type"] == "error" and r["id"] == record["id"]]
+        if "animated" in name:
+            check(not face and len(errors) == 1 and "an animation" in errors[0], f"{name}: {errors}")
+            continue
+        d = 256 if len(face) != 1 else np.abs(
+            pixels(face[0]).astype(int) - np.asarray(Image.open(record["path"]).convert("RGB"))).max()
+        check(d <= 1, f"{name}: largest difference from Pillow {d} {errors}")
+
+
 # Resampling, whether vertical flips mirror, whether warps are affine, the working size.
 CASES = [("antialias", False, False, 224), ("bilinear", True, True, 224), ("antialias", True, False, 96),
          ("antialias", False, True, 300), ("antialias", False, False, 64)]
@@ -365,6 +423,7 @@ def main():
         if not real:
             print(f"# no photographs under {DATA}: drawn ones only")
         borders = list(photos_at_borders(folder, rng))
+        compare_formats(folder, rng)
         for case in CASES:
             compare(records + borders + real, folder, *case)
     print(f"1..{tests}")

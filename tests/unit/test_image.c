@@ -397,15 +397,15 @@ static void test_parts_of_jpegs(void **state)
 
 /* One window of a damaged JPEG with and without cutting: the same error, or the same pixels. Was it
    decoded? */
-static bool check_damaged(const unsigned char *bytes, size_t size)
+static bool check_damaged(const unsigned char *bytes, size_t size, int width, int height,
+                          image_window w)
 {
-    /* Ends where upsampling looks at the next row of MCUs. */
-    image_window w = {60, 40, 80, 72}, a = w, b = w;
+    image_window a = w, b = w;
     image cut = {0}, plain = {0};
     error e = {0}, f = {0};
     image_info info;
     if (!image_probe(bytes, size, IMAGE_LIMITS, &info, &e)) return false;
-    if (info.width != 160 || info.height != 120) return false;
+    if (info.width != width || info.height != height) return false;
     bool done = jpeg_decode(bytes, size, 1, &a, &cut, &e);
     assert_true(done == jpeg_decode_plainly(bytes, size, 1, &b, &plain, &f));
     assert_string_equal(e.text, f.text);
@@ -419,9 +419,92 @@ static bool check_damaged(const unsigned char *bytes, size_t size)
     return done;
 }
 
+/* So many MCUs that several readers look for them at once; in CMYK, all of whose blocks have the
+   same codes, those that guess where to begin never find out which block of an MCU they are in. */
+static void test_parts_of_large_jpegs(void **state)
+{
+    enum { W = 500, H = 2400 };
+    static const J_COLOR_SPACE spaces[] = {JCS_RGB, JCS_GRAYSCALE, JCS_CMYK};
+    static const image_window windows[] = {
+        {0, 0, 30, 20}, {203, 1500, 260, 1600}, {470, 2380, 500, 2400}, {470, 1990, 500, 2010}};
+    int refused = 0, count = 0;
+    for (int i = 0; i < 12; i++) {
+        const jpeg_kind kind = {1 + i / 3 % 2, 1 + i / 3 % 2, spaces[i % 3], .optimised = i % 2,
+                                .restart_interval = i / 6 * 1100};
+        unsigned char *bytes = NULL;
+        unsigned long size = 0;
+        image whole = {0};
+        image_window all = {0, 0, W, H};
+        error e = {0};
+        jpeg_make(W, H, &kind, &bytes, &size);
+        assert_true(jpeg_decode_plainly(bytes, size, 1, &all, &whole, &e));
+        for (int k = 0; k < 4; k++) {
+            assert_true(part_is_cut(bytes, size, windows[k]));
+            check_part(bytes, size, 1, windows[k], &whole);
+        }
+        for (unsigned long at = 1000; at < size; at += size / 41, count++) {
+            unsigned char kept = bytes[at];
+            bytes[at] = (unsigned char)(at % 2 == 0 ? 0xff : kept ^ 1u << at % 8);
+            refused += !check_damaged(bytes, size, W, H, windows[1]);
+            bytes[at] = kept;
+        }
+        image_free(&whole);
+        free(bytes);
+    }
+    assert_true(refused > count / 2 && refused < count);
+}
+
+/* The same grey JPEG, but DC values that grow by 1000 with each block of a row. */
+static void jpeg_brighten(const unsigned char *from, size_t from_size, unsigned char **bytes,
+                          unsigned long *size)
+{
+    struct jpeg_decompress_struct d;
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr errors;
+    d.err = c.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&d);
+    jpeg_create_compress(&c);
+    jpeg_mem_src(&d, from, from_size);
+    jpeg_mem_dest(&c, bytes, size);
+    jpeg_read_header(&d, TRUE);
+    jvirt_barray_ptr *blocks = jpeg_read_coefficients(&d);
+    jpeg_copy_critical_parameters(&d, &c);
+    unsigned columns = d.comp_info[0].width_in_blocks;
+    for (unsigned y = 0; y < d.comp_info[0].height_in_blocks; y++) {
+        JBLOCKROW row = d.mem->access_virt_barray((j_common_ptr)&d, blocks[0], y, 1, TRUE)[0];
+        for (unsigned x = 0; x < columns; x++) {
+            row[x][0] = (JCOEF)(1000 * (x < columns / 2 ? x : columns - x));
+        }
+    }
+    jpeg_write_coefficients(&c, blocks);
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+    jpeg_finish_decompress(&d);
+    jpeg_destroy_decompress(&d);
+}
+
+/* DC values that no image has are decoded without cutting. */
+static void test_parts_of_bright_jpegs(void **state)
+{
+    for (int width = 120; width <= 160; width += 40) {
+        const jpeg_kind kind = {1, 1, JCS_GRAYSCALE, .optimised = true};
+        unsigned char *plain = NULL, *bytes = NULL;
+        unsigned long plain_size = 0, size = 0;
+        jpeg_make(width, 120, &kind, &plain, &plain_size);
+        jpeg_brighten(plain, plain_size, &bytes, &size);
+        image_window w = {10, 40, 30, 60};
+        assert_true(part_is_cut(bytes, size, w) == (width == 120));
+        assert_true(check_damaged(bytes, size, width, 120, w));
+        free(plain);
+        free(bytes);
+    }
+}
+
 /* Whatever byte is changed or missing. */
 static void test_damaged_parts_of_jpegs(void **state)
 {
+    /* Ends where upsampling looks at the next row of MCUs. */
+    const image_window w = {60, 40, 80, 72};
     for (int i = 0; i < 4; i++) {
         const jpeg_kind kind = {1 + i % 2, 1 + i % 2, JCS_RGB, .optimised = true,
                                 .restart_interval = i / 2 * 5};
@@ -433,10 +516,10 @@ static void test_damaged_parts_of_jpegs(void **state)
         for (unsigned long at = 0; at < size; at += 7) {
             unsigned char kept = bytes[at];
             bytes[at] = (unsigned char)(at % 3 == 0 ? 0xff : kept ^ 1u << at % 8);
-            refused += !check_damaged(bytes, size);
+            refused += !check_damaged(bytes, size, 160, 120, w);
             bytes[at] = kept;
             if (at % 4 != 0) continue;
-            assert_false(check_damaged(bytes, at));
+            assert_false(check_damaged(bytes, at, 160, 120, w));
             count++;
         }
         assert_true(count > 100 && refused > count);
@@ -454,6 +537,8 @@ int main(void)
         cmocka_unit_test(test_kernels_agree),
         cmocka_unit_test(test_windows_of_jpegs),
         cmocka_unit_test(test_parts_of_jpegs),
+        cmocka_unit_test(test_parts_of_large_jpegs),
+        cmocka_unit_test(test_parts_of_bright_jpegs),
         cmocka_unit_test(test_damaged_parts_of_jpegs),
         cmocka_unit_test(test_png_round_trip_and_truncation),
     };
