@@ -248,13 +248,12 @@ static bool check_counts(const job *j, const sampler *s, error *e)
 static bool write_problems(job *j, error *e)
 {
     stream_chunk k = {0};
-    msgpack_unpacked zone;
-    msgpack_unpacked_init(&zone);
+    stream_buffer buffer = {0};
     for (size_t i = 0; i < j->input.problem_count && !e->status; i++) {
         const face_problem *problem = &j->input.problem[i];
-        const msgpack_object *map = face_store_get(&j->input.store, problem->place, &zone);
+        const msgpack_object *map = face_store_get(&j->input.store, problem->place, &buffer);
         if (!map) {
-            error_set(e, STATUS_SYSTEM, "out of memory");
+            error_set(e, STATUS_IO, "an input file was cut short or cannot be read");
         } else if (problem->reason[0]) {
             char *id = object_text_copy(map, "id");
             put_error_record(&k, j->c, id ? id : "", problem->reason, map);
@@ -266,7 +265,7 @@ static bool write_problems(job *j, error *e)
         }
     }
     stream_chunk_free(&k);
-    msgpack_unpacked_destroy(&zone);
+    stream_buffer_free(&buffer);
     return !e->status;
 }
 

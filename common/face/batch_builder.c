@@ -15,7 +15,6 @@ bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, 
     for (size_t i = 0; i < tasks->count; i++)
         if (tasks->task[i].class_count > widest) widest = tasks->task[i].class_count;
     *s = (batch_scratch){.batch = batch};
-    msgpack_unpacked_init(&s->zone);
     s->pixels = memory_allocate(batch * (size_t)b->width * (size_t)b->height, 3, e);
     s->label = memory_allocate(batch, widest, e);
     s->good = memory_allocate(batch, sizeof *s->good, e);
@@ -30,7 +29,7 @@ void batch_scratch_close(batch_scratch *s)
     free(s->label);
     free(s->good);
     free(s->id);
-    msgpack_unpacked_destroy(&s->zone);
+    stream_buffer_free(&s->buffer);
     *s = (batch_scratch){0};
 }
 
@@ -177,7 +176,7 @@ static size_t read_faces(const batch_builder *b, batch_scratch *s, const batch_d
     size_t good = 0, failed = 0, bytes = (size_t)b->width * (size_t)b->height * 3;
     for (size_t i = 0; i < count; i++) {
         stream_place place = b->faces->variant[draws[i].variant].place;
-        const msgpack_object *record = face_store_get(b->store, place, &s->zone);
+        const msgpack_object *record = face_store_get(b->store, place, &s->buffer);
         error e = {0};
         free(s->id[good]);
         s->id[good] = record ? object_text_copy(record, "id") : NULL;
@@ -189,7 +188,6 @@ static size_t read_faces(const batch_builder *b, batch_scratch *s, const batch_d
             snprintf(failure->reason, sizeof failure->reason, "%.119s",
                      e.status ? e.text : "the record cannot be read");
         }
-        face_store_release(b->store, place);
     }
     return good;
 }

@@ -29,7 +29,7 @@ typedef struct batch_scratch {
     batch_draw *good;     /* the draws whose faces were decoded */
     char **id;            /* and their records' ids */
     size_t batch;
-    msgpack_unpacked zone;
+    stream_buffer buffer;
 } batch_scratch;
 
 bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, error *e);

@@ -96,22 +96,25 @@ static bool report_failures(batch_work *w, const batch_item *item, error *e)
 {
     const batch_builder *b = &w->run->builder;
     stream_chunk k = {0};
-    msgpack_unpacked zone;
-    msgpack_unpacked_init(&zone);
+    stream_buffer buffer = {0};
     for (int side = 0; side < w->sides; side++) {
         for (size_t i = 0; i < item->failed[side]; i++) {
             const batch_failure *failure = &item->failures[side][i];
             if (w->reported[failure->variant]) continue;
             w->reported[failure->variant] = true;
             stream_place place = b->faces->variant[failure->variant].place;
-            const msgpack_object *record = face_store_get(b->store, place, &zone);
+            const msgpack_object *record = face_store_get(b->store, place, &buffer);
+            if (!record) {
+                error_set(e, STATUS_IO, "an input file was cut short or cannot be read");
+                break;
+            }
             char *id = object_text_copy(record, "id");
             put_error_record(&k, w->run->c, id ? id : "", failure->reason, record);
             free(id);
         }
     }
-    bool written = stream_writer_put(w->run->writer, &k, e);
-    msgpack_unpacked_destroy(&zone);
+    bool written = !e->status && stream_writer_put(w->run->writer, &k, e);
+    stream_buffer_free(&buffer);
     stream_chunk_free(&k);
     return written;
 }

@@ -1,4 +1,4 @@
-/* The records of a face stream, in a mapped file or in memory. */
+/* The records of a face stream, in files or in memory. */
 #include "face/store.h"
 
 #include <stdlib.h>
@@ -20,21 +20,15 @@ bool face_store_add(face_store *s, stream_record *record, stream_place *place, e
     return true;
 }
 
-const msgpack_object *face_store_get(const face_store *s, stream_place place,
-                                     msgpack_unpacked *zone)
+const msgpack_object *face_store_get(const face_store *s, stream_place place, stream_buffer *buffer)
 {
     if (!s->index) return &s->record[place.offset]->object;
-    return stream_index_get(s->index, place, zone) ? &zone->data : NULL;
+    return stream_index_get(s->index, place, buffer);
 }
 
 void face_store_expect(const face_store *s, stream_place place)
 {
     if (s->index) stream_index_expect(s->index, place);
-}
-
-void face_store_release(const face_store *s, stream_place place)
-{
-    if (s->index) stream_index_release(s->index, place);
 }
 
 void face_store_close(face_store *s)

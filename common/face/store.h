@@ -1,10 +1,10 @@
-/* The records of a face stream, in a mapped file or in memory. */
+/* The records of a face stream, in files or in memory. */
 #ifndef BLADES_FACE_STORE_H
 #define BLADES_FACE_STORE_H
 
 #include "stream/index.h"
 
-/* Either a mapped stream, or records in memory whose place's offset is their number. */
+/* Either an indexed stream, or records in memory whose place's offset is their number. */
 typedef struct face_store {
     stream_index *index; /* NULL: records */
     stream_record **record;
@@ -13,13 +13,12 @@ typedef struct face_store {
 
 /* Adds a record (taken over, also on failure) and says where it is. */
 bool face_store_add(face_store *s, stream_record *record, stream_place *place, error *e);
-/* The map at a place; `zone` is the caller's own, initialised, and holds the map until its next
-   use. From any thread. NULL when memory is out. */
+/* The map at a place, valid until the next use of the caller's buffer. From any thread. NULL when
+   memory is out, or the file was changed. */
 const msgpack_object *face_store_get(const face_store *s, stream_place place,
-                                     msgpack_unpacked *zone);
-/* Says that a record will be wanted soon, and that it is done with for now. */
+                                     stream_buffer *buffer);
+/* Says that a record will be wanted soon. */
 void face_store_expect(const face_store *s, stream_place place);
-void face_store_release(const face_store *s, stream_place place);
 /* Frees the records and closes the index. */
 void face_store_close(face_store *s);
 

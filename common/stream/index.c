@@ -1,4 +1,4 @@
-/* Mapped streams with random access to their records. */
+/* Streams in files with random access to their records. */
 #include "stream/index.h"
 #include "cli/output.h"
 #include "stream/scan.h"
@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,14 +15,10 @@
 
 /* Pages of the first pass are asked for and given back in steps of this size. */
 #define STEP ((size_t)8 << 20)
-/* Records read in any order may have mapped so much before all pages are given back. */
-#define TOUCHED_MAX ((size_t)64 << 20)
-/* The system maps cached pages around one that is touched, in windows of this size. */
-#define AROUND ((size_t)64 << 10)
-
 typedef struct mapped_file {
     unsigned char *bytes; /* NULL when empty */
     size_t size, start;   /* the stream is bytes[start..size) */
+    int descriptor;       /* the index's own */
 } mapped_file;
 
 struct stream_index {
@@ -37,7 +32,6 @@ struct stream_index {
     stream_segment segment;
     msgpack_unpacked record; /* of the first pass */
     msgpack_unpacked header;
-    atomic_size_t touched; /* bytes that released records may have mapped */
 };
 
 static const char *input_name(const stream_index *x)
@@ -70,19 +64,19 @@ static void end_on_bus_error(int signal_number)
     _exit(STATUS_IO);
 }
 
-static bool map_descriptor(stream_index *x, mapped_file *f, int descriptor, error *e)
+static bool map_descriptor(stream_index *x, mapped_file *f, error *e)
 {
     struct stat status;
-    if (fstat(descriptor, &status) != 0) return error_set(e, STATUS_IO, "%s: ", input_name(x));
+    if (fstat(f->descriptor, &status) != 0) return error_set(e, STATUS_IO, "%s: ", input_name(x));
     if (!S_ISREG(status.st_mode))
         return error_set(e, STATUS_DATA, "%s: not a regular file", input_name(x));
-    off_t start = lseek(descriptor, 0, SEEK_CUR);
+    off_t start = lseek(f->descriptor, 0, SEEK_CUR);
     f->size = (size_t)status.st_size;
     f->start = start > 0 && start < status.st_size ? (size_t)start : 0;
     if (start >= status.st_size) f->size = 0;
     x->total += (int64_t)(f->size - f->start);
     if (f->size == 0) return true;
-    void *bytes = mmap(NULL, f->size, PROT_READ, MAP_SHARED, descriptor, 0);
+    void *bytes = mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->descriptor, 0);
     if (bytes == MAP_FAILED) return error_set(e, STATUS_IO, "%s: cannot map: ", input_name(x));
     f->bytes = bytes;
     (void)madvise(bytes, f->size, MADV_RANDOM); /* no reading around: it is asked for */
@@ -93,11 +87,11 @@ static bool map_input(stream_index *x, error *e)
 {
     const char *path = x->inputs->item[x->file];
     bool standard = strcmp(path, "-") == 0;
-    int descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    bool mapped = map_descriptor(x, &x->files[x->file], descriptor, e);
-    if (!standard) close(descriptor);
-    return mapped;
+    mapped_file *f = &x->files[x->file];
+    f->descriptor =
+        standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    if (f->descriptor < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    return map_descriptor(x, f, e);
 }
 
 bool stream_index_possible(const cli_strings *inputs)
@@ -224,6 +218,7 @@ static bool open_inputs(stream_index *x, error *e)
 {
     x->files = memory_zeroed(x->inputs->count, sizeof *x->files, e);
     if (!x->files) return false;
+    for (size_t i = 0; i < x->inputs->count; i++) x->files[i].descriptor = -1;
     for (x->file = 0; x->file < x->inputs->count; x->file++)
         if (!map_input(x, e)) return false;
     x->file = 0;
@@ -274,29 +269,47 @@ void stream_index_expect(const stream_index *x, stream_place place)
     advise(&x->files[place.file], place.offset, place.offset + place.size, MADV_WILLNEED);
 }
 
-bool stream_index_get(const stream_index *x, stream_place place, msgpack_unpacked *zone)
+static bool bytes_read(int file, char *to, size_t size, uint64_t offset)
 {
-    size_t used = 0;
-    const char *bytes = (const char *)x->files[place.file].bytes + place.offset;
-    return msgpack_unpack_next(zone, bytes, place.size, &used) == MSGPACK_UNPACK_SUCCESS;
+    for (size_t done = 0; done < size;) {
+        ssize_t n = pread(file, to + done, size - done, (off_t)(offset + done));
+        if (n == 0 || (n < 0 && errno != EINTR)) return false;
+        if (n > 0) done += (size_t)n;
+    }
+    return true;
 }
 
-void stream_index_release(stream_index *x, stream_place place)
+/* Copying a record costs less than mapping its pages does. */
+const msgpack_object *stream_index_get(const stream_index *x, stream_place place, stream_buffer *b)
 {
-    size_t mapped = place.size + 2 * AROUND;
-    if (atomic_fetch_add(&x->touched, mapped) + mapped < TOUCHED_MAX) return;
-    atomic_store(&x->touched, 0);
-    for (size_t i = 0; i < x->inputs->count; i++) {
-        const mapped_file *f = &x->files[i];
-        if (f->bytes) advise(f, 0, f->size, MADV_DONTNEED);
+    if (b->capacity < place.size) {
+        free(b->bytes);
+        b->capacity = place.size;
+        b->bytes = malloc(b->capacity);
+        if (!b->bytes) b->capacity = 0;
     }
+    size_t used = 0;
+    bool read =
+        b->bytes &&
+        bytes_read(x->files[place.file].descriptor, b->bytes, place.size, place.offset) &&
+        msgpack_unpack_next(&b->zone, b->bytes, place.size, &used) == MSGPACK_UNPACK_SUCCESS;
+    return read ? &b->zone.data : NULL;
+}
+
+void stream_buffer_free(stream_buffer *b)
+{
+    msgpack_unpacked_destroy(&b->zone);
+    free(b->bytes);
+    *b = (stream_buffer){0};
 }
 
 void stream_index_close(stream_index *x)
 {
     if (!x) return;
-    for (size_t i = 0; x->files && i < x->inputs->count; i++)
+    for (size_t i = 0; x->files && i < x->inputs->count; i++) {
         if (x->files[i].bytes) munmap(x->files[i].bytes, x->files[i].size);
+        if (x->files[i].descriptor >= 0) close(x->files[i].descriptor);
+    }
     msgpack_unpacked_destroy(&x->record);
     msgpack_unpacked_destroy(&x->header);
     stream_segment_free(&x->segment);

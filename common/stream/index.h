@@ -1,6 +1,6 @@
-/* Streams in regular files, mapped into memory: read once from the beginning to find the records,
-   then record by record in any order. Pages are given back as they were used, so that memory does
-   not grow with the file. */
+/* Streams in regular files: mapped into memory and read once from the beginning to find the
+   records, where pages are given back as they were used, so that memory does not grow with the
+   file; then record by record in any order. */
 #ifndef BLADES_STREAM_INDEX_H
 #define BLADES_STREAM_INDEX_H
 
@@ -13,6 +13,14 @@ typedef struct stream_place {
     uint64_t offset;
     uint32_t size, file; /* index into the inputs */
 } stream_place;
+
+/* One record's bytes, and its map, whose texts and binary values lie in them. Starts as zeros. */
+typedef struct stream_buffer {
+    msgpack_unpacked zone;
+    char *bytes;
+    size_t capacity;
+} stream_buffer;
+void stream_buffer_free(stream_buffer *b);
 
 /* Are all inputs regular files ("-": standard input may be one)? */
 bool stream_index_possible(const cli_strings *inputs);
@@ -33,11 +41,9 @@ void stream_index_position(const stream_index *x, int64_t *done, int64_t *total)
 
 /* Says that the record will be wanted soon: the system reads ahead. */
 void stream_index_expect(const stream_index *x, stream_place place);
-/* Builds the record's map in `zone` (the caller's msgpack_unpacked, initialised; reused from call
-   to call). From any thread. False only when memory is out or the file was changed. */
-bool stream_index_get(const stream_index *x, stream_place place, msgpack_unpacked *zone);
-/* Says that the record is done with for now: its pages are given back, sooner or later. */
-void stream_index_release(stream_index *x, stream_place place);
+/* Reads a record: its map, valid until the buffer's next use. From any thread. NULL: memory is out,
+   or the file cannot be read or was changed. */
+const msgpack_object *stream_index_get(const stream_index *x, stream_place place, stream_buffer *b);
 
 void stream_index_close(stream_index *x); /* NULL is fine */
 

@@ -79,16 +79,18 @@ static void records_are_found_and_found_again(void **state)
     assert_int_equal(found, 0);
     assert_int_equal(n, 8);
     assert_int_equal(errors, 2);
-    msgpack_unpacked zone;
-    msgpack_unpacked_init(&zone);
+    stream_buffer buffer = {0};
     for (int i = 7; i >= 0; i--) {
         const char id[] = {"abcd"[i % 4], 0};
         stream_index_expect(x, place[i]);
-        assert_true(stream_index_get(x, place[i], &zone));
-        assert_true(object_text_is(&zone.data, "id", id));
-        stream_index_release(x, place[i]);
+        const msgpack_object *record = stream_index_get(x, place[i], &buffer);
+        assert_non_null(record);
+        assert_true(object_text_is(record, "id", id));
     }
-    msgpack_unpacked_destroy(&zone);
+    assert_int_equal(truncate(path, (off_t)place[3].offset + 1), 0);
+    assert_non_null(stream_index_get(x, place[2], &buffer));
+    assert_null(stream_index_get(x, place[3], &buffer));
+    stream_buffer_free(&buffer);
     stream_index_close(x);
     unlink(path);
 }
