@@ -72,6 +72,15 @@ ids() { # SPLIT FILE: the faces' ids, in order
   done
 }
 
+@test "more files than a shell lets a process open" {
+  faces 60 8 photographic warp >f
+  batch f -o one
+  faces 0 8 photographic >none
+  names=$(for ((i = 0; i < 60; i++)); do cp none "none$i"; echo "none$i"; done)
+  ( ulimit -Sn 20; batch f $names -o many )
+  cmp <(stream-dump one | tail -n +2) <(stream-dump many | tail -n +2)
+}
+
 @test "the order of the records does not matter" {
   faces 60 8 photographic warp >f
   mkdir parts

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,11 +239,21 @@ static bool read_first_header(stream_index *x, const char *const *kinds, error *
     return stream_segment_usable(&x->segment, input_name(x), kinds, e);
 }
 
+/* All inputs stay open, which may be more than a shell allows at first. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 stream_index *stream_index_open(const cli_strings *inputs, const char *const *kinds, error *e)
 {
     stream_index *x = memory_zeroed(1, sizeof *x, e);
     if (!x) return NULL;
     x->inputs = inputs;
+    allow_descriptors();
     msgpack_unpacked_init(&x->record);
     msgpack_unpacked_init(&x->header);
     struct sigaction action = {.sa_handler = end_on_bus_error};
