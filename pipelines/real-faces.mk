@@ -111,7 +111,7 @@ faces.batches = --size $(call stage.size,$(1)) --shift $(call stage.shift,$(1)) 
   --seed $(or $(SEED),0) --epochs
 PRETRAIN_OPTIONS ?= --lr 1.5e-3 --lr-text 1e-4 --weight-decay 0.01 --warmup 200
 TRAIN_OPTIONS ?= --lr 2e-4 --lr-text 1e-4 --weight-decay 0.01 --warmup 50 --schedule-epochs $(faces.epochs) \
-  --lambda-lr 6e-3 --lambda-lag --memory huge
+  --lambda-lr 6e-2 --lambda-lag --memory huge
 # With all tasks' prompts, so that the vocabulary serves the experiments, but weight for the manipulations alone.
 faces.pretrained = $(faces.out)/pretrained-$(call stage.size,$(1)).safetensors
 define faces_pretraining
