@@ -80,16 +80,19 @@ static bool open_temporary(output *o, const char *path, error *e)
     if (!o->temporary) return false;
     snprintf(o->temporary, size, "%s.XXXXXX", path);
     guard_signals();
-    int descriptor = mkostemp(o->temporary, O_CLOEXEC);
+    /* Before there is a file, whose name is written into this very text. */
+    bool listed = replace_unfinished(NULL, o->temporary);
+    int descriptor = listed ? mkostemp(o->temporary, O_CLOEXEC) : -1;
     if (descriptor < 0) {
-        error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+        if (listed) {
+            error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+            replace_unfinished(o->temporary, NULL);
+        } else {
+            error_set(e, STATUS_INTERNAL, "%s: too many output files at once", path);
+        }
         free(o->temporary);
         o->temporary = NULL;
         return false;
-    }
-    if (!replace_unfinished(NULL, o->temporary)) {
-        close(descriptor);
-        return error_set(e, STATUS_INTERNAL, "%s: too many output files at once", path);
     }
     mode_t mask = umask(0);
     umask(mask);
