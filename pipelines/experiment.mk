@@ -6,6 +6,7 @@
 #   NAME.faces           a face stream to train on, made of NAME.train unless another experiment made it; NAME.sheet is
 #                        its contact sheet
 #   NAME.model           the model, trained on NAME.faces unless there is one already
+#   NAME.init            a model that training begins with (default: none)
 #   NAME.fit             photo streams to fit detectors to (default: NAME.train); the mixture takes the photographs
 #   NAME.generated       more photo streams, for the perceptron alone
 #   NAME.perceptron      not empty: there are generated faces in NAME.fit or NAME.generated; train a perceptron, too
@@ -51,11 +52,11 @@ $$($(1).out)/faces.msgpack $$($(1).out)/faces.png &: $$($(1).train) $$(call bin,
 
 # The log without its speed, which differs from run to run.
 $$($(1).out)/model.safetensors $$($(1).out)/training.jsonl $$($(1).out)/summary.json &: \
-  $$($(1).faces) $$($(1).tasks) $$(call bin,pretext-batch blades-train) | $$($(1).out)
+  $$($(1).faces) $$($(1).init) $$($(1).tasks) $$(call bin,pretext-batch blades-train) | $$($(1).out)
 	@echo '== $(1): training' >&2
 	$$(BUILD)/bin/pretext-batch -q --tasks $$($(1).tasks) $$($(1).batch-options) --summary-json $$($(1).out)/summary.json \
 	  $$($(1).faces) | \
-	  $$(BUILD)/bin/blades-train $$($(1).train-options) --log $$($(1).out)/training.log -o $$($(1).out)/model.safetensors
+	  $$(BUILD)/bin/blades-train $$($(1).init:%=--init %) $$($(1).train-options) --log $$($(1).out)/training.log -o $$($(1).out)/model.safetensors
 	sed 's/,"images_per_second":[^,}]*//' $$($(1).out)/training.log >$$($(1).out)/training.jsonl
 	rm -f $$($(1).out)/training.log
 

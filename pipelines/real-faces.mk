@@ -142,15 +142,14 @@ real-$(1).test := $(call faces.stream,bench)
 real-$(1).tasks := $(or $(tasks.$(1)),examples/tasks/reference.json)
 real-$(1).untrained := $(filter $(faces.untrained),$(1))
 real-$(1).batch-options := $(call faces.batches,$(faces.stage)) $(faces.epochs)
+real-$(1).init := $(if $(filter random,$(1)),,$(call faces.pretrained,$(faces.stage)))
 real-$(1).train-options := $(faces.network) \
-  $(if $(filter random,$(1)),,--init $(call faces.pretrained,$(faces.stage))) \
   $(if $(filter $(faces.untrained),$(1)),--steps 0,$(train.$(1)) $(TRAIN_OPTIONS))
 real-$(1).gmm-options := --calibrate $(faces.out)/$(1)/held.embeddings $(GMM_OPTIONS)
 real-$(1).mlp-options := $(MLP_OPTIONS)
 real-$(1).evaluate-options := $(addprefix --pair ,$(PAIRS))
 real-$(1).tsne-options :=
 $$(eval $$(call experiment,real-$(1)))
-$(if $(filter random,$(1)),,$(faces.out)/$(1)/model.safetensors: $(call faces.pretrained,$(faces.stage)))
 $(faces.out)/$(1)/held.embeddings: $(call faces.stream,large-held)
 $(faces.out)/$(1)/gmm.safetensors: $(faces.out)/$(1)/held.embeddings
 $(foreach s,matched-fit matched-held generated-fit $(foreach k,$(faces.kinds),$(k)-fit $(k)-held bench-$(k)) bench-unpaired,$(faces.out)/$(1)/$(s).embeddings: $(call faces.stream,$(s))

@@ -32,7 +32,7 @@ experiment() { # ARGUMENTS of make
   source_of bench upsampler 8 5000 --generator upsampler
   source_of bench smoother 6 6000 --generator smoother
   out=$BATS_TEST_TMPDIR/out
-  experiment "$out"/{oc-all,oc-matched,oc-own,bc-all,bc-matched,coarse}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
+  experiment "$out"/{coarse,oc-all,oc-matched,oc-own,bc-all,bc-matched}.txt >make.txt 2>err.txt || { tail -5 err.txt >&2; false; }
   ids() { stream-dump "$1" | grep -o '"path":"[^"]*"' | sort; }
   ids out/all-fit.photos >fit
   ids out/all-held.photos >held
