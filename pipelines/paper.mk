@@ -80,9 +80,10 @@ paper-$(1).untrained := $(filter random,$(1))
 paper-$(1).faces := $(paper.out)/faces.msgpack
 paper-$(1).sheet := $(paper.out)/faces.png
 paper-$(1).tasks := $(or $(tasks.$(1)),$(if $(filter only-% without-%,$(1)),$(paper.out)/$(1).json),$(paper.tasks))
+paper-$(1).init := $(INIT)
 paper-$(1).batch-options := --size $(paper.size) --batch $(or $(BATCH),48) --epochs $(or $(EPOCHS),20) --seed $(or $(SEED),0)
 paper-$(1).train-options := --arch $(or $(ARCH),resnet50) --width $(or $(WIDTH),1) --embedding-dim $(or $(DIMENSION),768) \
-  --lr $(or $(LR),1e-5) --seed $(or $(SEED),0) $(if $(INIT),--init $(INIT)) $(TRAIN_OPTIONS) $(train.$(1))
+  --lr $(or $(LR),1e-5) --seed $(or $(SEED),0) $(TRAIN_OPTIONS) $(train.$(1))
 paper-$(1).gmm-options := -k $(or $(components.$(1)),$(COMPONENTS),10)
 paper-$(1).evaluate-options := --per-class $(PER_CLASS)
 $$(eval $$(call experiment,paper-$(1)))

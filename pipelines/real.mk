@@ -53,10 +53,11 @@ real.perceptron := $(if $(ANNOTATIONS),$(shell grep -lsE '"label": *"generated"'
 real.test := $(if $(BENCH),$(OUT)/test.photos)
 real.tasks := $(TASKS)
 real.face-options := --size $(SIZE) $(FACE_OPTIONS)
+real.init := $(INIT)
 real.batch-options := --size $(SIZE) --batch $(BATCH) --epochs $(EPOCHS) --seed $(SEED) $(if $(BALANCE),--balance $(BALANCE)) \
   $(BATCH_OPTIONS)
 real.train-options := --arch $(ARCH) --width $(WIDTH) --embedding-dim $(DIMENSION) --text-layers 2 --text-width 64 \
-  --lr $(LR) --seed $(SEED) $(if $(STEPS),--steps $(STEPS)) $(if $(INIT),--init $(INIT)) $(TRAIN_OPTIONS)
+  --lr $(LR) --seed $(SEED) $(if $(STEPS),--steps $(STEPS)) $(TRAIN_OPTIONS)
 real.gmm-options := -k $(COMPONENTS) $(GMM_OPTIONS)
 real.mlp-options := $(MLP_OPTIONS)
 real.evaluate-options := $(EVALUATE_OPTIONS)

@@ -41,6 +41,13 @@ few_of() { # SIDE SOURCE COUNT
   [ -s out/gmm.safetensors ]
   [ ! -e out/tables.txt ]
   grep -q '</html>' out/report.html
+  # other weights to begin with: trained again
+  experiment -q DATA="$BATS_TEST_TMPDIR/data"
+  cp out/model.safetensors before.safetensors
+  run experiment -q DATA="$BATS_TEST_TMPDIR/data" INIT="$PWD/before.safetensors"
+  [ "$status" = 1 ]
+  experiment -n DATA="$BATS_TEST_TMPDIR/data" INIT="$PWD/before.safetensors" >commands.txt
+  grep -q 'blades-train --init .*before.safetensors' commands.txt
 }
 
 @test "real.mk without DATA, and with a folder that is missing, says so" {
