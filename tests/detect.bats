@@ -389,6 +389,34 @@ END
   diff <(stream-dump one) <(stream-dump failed | grep -v '"type":"error"')
 }
 
+@test "embed: faces of photos become what training saw, step by step" {
+  load fixture
+  fixture
+  vectors() { stream-dump "$1" | grep "$2" | grep -o '"vector":[^]]*'; }
+  exif-extract -q photos/*.jpg | face-locate -q --annotations faces.json -o boxed
+  # sides of the crop: where faces are manipulated, stored, batched; then the middle
+  local -A steps=(
+    ["--size 64|--shift 8"]='224 antialias 64 antialias 56'
+    ["--size 72|--size 48 --shift 7"]='224 antialias 72 antialias 55 antialias 48'
+    ["--size 64 --working-size 64|--size 32"]='64 antialias 32 antialias 32'
+    ["--size 48 --resampling bilinear|--size 40"]='224 bilinear 48 bilinear 40 antialias 40'
+  )
+  for options in "${!steps[@]}"; do
+    face-manipulate -q ${options%|*} -o made boxed
+    pretext-batch -q --tasks tasks.json --batch 4 ${options#*|} -o batches made
+    blades-train -q --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 16 --steps 1 -o other batches
+    embed -q -m other -o of.photos boxed
+    embed -q -m other -o of.faces made
+    [ "$(stream-dump of.photos | head -n 1 | grep -oE '"(side|size|resampling)":[^,}]+' | cut -d: -f2 |
+      tr -d '"' | paste -sd ' ')" = "${steps[$options]}" ]
+    [ "$(vectors of.photos '' | wc -l)" = 12 ]
+    cmp <(vectors of.photos '') <(vectors of.faces '/photographic"')
+  done
+  face-manipulate -q --scale 1.5 -o wide boxed
+  embed -m other -o of.faces wide 2>err.txt
+  grep -q 'cropped at 1.5 times .* at 1.3; .*--scale 1.3' err.txt
+}
+
 @test "blades-score: photos in, words out, an exit status" {
   load fixture
   fixture

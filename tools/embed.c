@@ -86,9 +86,9 @@ static void put_face(embedding_run *run, const input_item *item, const input_fac
     }
     record_begin(&run->chunk, "embedding");
     put_text(&run->chunk, "id", face->id ? face->id : "");
-    const msgpack_object *photo = object_get(from, "photo");
-    if (photo)
-        put_object(&run->chunk, "photo", photo);
+    const msgpack_object *whole = object_get(from, "photo");
+    if (whole)
+        put_object(&run->chunk, "photo", whole);
     else
         put_text(&run->chunk, "photo", item->path ? item->path : item->record->id);
     put_binary(&run->chunk, "vector", vector, sizeof *vector * (size_t)dimension);
@@ -118,7 +118,7 @@ static bool write_items(embedding_run *run, error *e)
 /* Computes the faces of all taken items, at most --batch at a time, and writes them. */
 static bool flush_items(embedding_run *run, error *e)
 {
-    const model_preprocessing *p = &run->network->config.preprocessing;
+    const preprocessing *p = &run->network->config.preprocessing;
     size_t dimension = (size_t)run->network->config.embedding_dim,
            bytes = (size_t)p->size * (size_t)p->size * 3;
     float *vectors = memory_resize(run->vectors, run->faces * dimension, sizeof *vectors, e);
@@ -142,21 +142,12 @@ static bool flush_items(embedding_run *run, error *e)
 
 static bool write_header(embedding_run *run, error *e)
 {
-    const model_preprocessing *p = &run->network->config.preprocessing;
     char digest[17];
     model_digest(run->network, digest);
     stream_chunk *k = stream_writer_header_begin(&run->writer, face_source_header(run->input));
     put_integer(k, "dimension", run->network->config.embedding_dim);
     put_text(k, "model", digest);
-    put_map_begin(k, "preprocessing");
-    put_integer(k, "size", p->size);
-    put_number(k, "scale", p->scale);
-    put_text(k, "resampling", p->resampling);
-    put_array(k, "mean", 3);
-    for (int i = 0; i < 3; i++) put_number(k, NULL, p->mean[i]);
-    put_array(k, "std", 3);
-    for (int i = 0; i < 3; i++) put_number(k, NULL, p->std[i]);
-    put_map_end(k);
+    preprocessing_put(k, &run->network->config.preprocessing);
     return stream_writer_header_end(&run->writer, e);
 }
 
@@ -206,15 +197,17 @@ static void discard_item(void *context, void *item)
 /* ---- Start and end ------------------------------------------------------------------------------
  */
 
-static bool find_resampling(const char *name, resampling *how, error *e)
+/* Faces that were cropped already are as they are. */
+static void warn_of_scale(const embedding_run *run)
 {
-    for (int i = 0; resampling_names[i]; i++)
-        if (strcmp(resampling_names[i], name) == 0) {
-            *how = (resampling)i;
-            return true;
-        }
-    return error_set(e, STATUS_DATA, "%s: preprocessing with the unknown resampling '%s'",
-                     options.model, name);
+    const preprocessing *p = &run->network->config.preprocessing;
+    const msgpack_object *map = object_get(face_source_header(run->input), "preprocessing");
+    double scale;
+    if (object_number(map, "scale", &scale) && fabs(scale - p->scale) > 1e-6)
+        cli_warn(run->c,
+                 "the faces were cropped at %g times their boxes, those that the model was trained "
+                 "on at %g; embed the photos, or use face-manipulate --scale %g",
+                 scale, p->scale, p->scale);
 }
 
 static bool prepare_run(embedding_run *run, error *e)
@@ -224,21 +217,20 @@ static bool prepare_run(embedding_run *run, error *e)
     run->network = model_read(options.model, NULL, e);
     if (!run->network) return false;
     const model_config *m = &run->network->config;
-    const model_preprocessing *p = &m->preprocessing;
+    const preprocessing *p = &m->preprocessing;
     image_encoder_config encoder = {.depth = m->depth,
                                     .width = m->width,
                                     .embedding_dim = m->embedding_dim,
                                     .size = p->size,
                                     .precision = options.precision ? IMAGE_BF16 : IMAGE_FLOAT32};
-    crop_options face = {.scale = p->scale, .size = p->size};
-    if (!find_resampling(p->resampling, &face.how, e)) return false;
     run->encoder = image_encoder_create(&encoder, run->network->table, (int)options.batch, 0, e);
     if (!run->encoder) return false;
     run->pixels = memory_allocate((size_t)options.batch, (size_t)p->size * (size_t)p->size * 3, e);
     if (!run->pixels) return false;
-    run->input = face_source_open(run->c, face, options.central, e);
-    return run->input && stream_writer_open(&run->writer, run->c, "embedding", e) &&
-           write_header(run, e);
+    run->input = face_source_open(run->c, p, options.central, e);
+    if (!run->input) return false;
+    warn_of_scale(run);
+    return stream_writer_open(&run->writer, run->c, "embedding", e) && write_header(run, e);
 }
 
 static void run_embed(cli *c, error *e)

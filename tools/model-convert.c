@@ -112,7 +112,9 @@ static bool config_choose(const cli *c, model_config *config, const weight_list 
     if (options.architecture >= 0) config->depth = depths[options.architecture];
     if (options.width > 0) config->width = options.width;
     if (options.embedding_dim) config->embedding_dim = (int)options.embedding_dim;
-    if (options.size) config->preprocessing.size = (int)options.size;
+    if (options.size)
+        preprocessing_set_size(&config->preprocessing, (int)options.size,
+                               config->preprocessing.step[0].how);
     if (options.text_layers) config->text.layers = (int)options.text_layers;
     if (options.text_width) {
         config->text.width = (int)options.text_width;

@@ -1,6 +1,7 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
 #include "face/batch_run.h"
 #include "face/face_input.h"
+#include "face/preprocessing.h"
 #include "face/summary.h"
 
 #include <inttypes.h>
@@ -77,16 +78,6 @@ typedef struct job {
 
 /* ---- The header ----------------------------------------------------------------------------- */
 
-/* CLIP's normalisation (METHOD section 6). */
-static const double mean[3] = {0.48145466, 0.4578275, 0.40821073};
-static const double std[3] = {0.26862954, 0.26130258, 0.27577711};
-
-static void put_three(stream_chunk *k, const char *key, const double values[3])
-{
-    put_array(k, key, 3);
-    for (int i = 0; i < 3; i++) put_number(k, NULL, values[i]);
-}
-
 static void put_sides(stream_chunk *k, const char *key, const size_t count[2])
 {
     put_map_begin(k, key);
@@ -95,23 +86,19 @@ static void put_sides(stream_chunk *k, const char *key, const size_t count[2])
     put_map_end(k);
 }
 
-static void put_preprocessing(const job *j, stream_chunk *k)
+/* What was done to the faces, as far as their header says, and what is done here. */
+static bool put_preprocessing(const job *j, stream_chunk *k, error *e)
 {
-    static const char *const own[] = {"size", "mean", "std", "resampling", "scale", NULL};
     const msgpack_object *before = object_get(face_input_header(&j->input), "preprocessing");
-    double scale;
-    put_map_begin(k, "preprocessing");
-    put_integer(k, "size", j->side);
-    put_three(k, "mean", mean);
-    put_three(k, "std", std);
-    put_text(k, "resampling", resampling_names[options.resampling]);
-    if (before && before->type == MSGPACK_OBJECT_MAP) {
-        /* A window is a smaller part of the face's surroundings. */
-        if (object_number(before, "scale", &scale))
-            put_number(k, "scale", scale * j->side / (j->side + (double)options.shift));
-        put_rest(k, NULL, before, own);
-    }
-    put_map_end(k);
+    /* CLIP's normalisation (METHOD section 6). */
+    preprocessing p = {.mean = {0.48145466f, 0.4578275f, 0.40821073f},
+                       .std = {0.26862954f, 0.26130258f, 0.27577711f}};
+    if (!preprocessing_get(&p, before, e)) return error_context(e, "the faces' header");
+    preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling);
+    p.size = j->side;
+    if (!preprocessing_check(&p, e)) return false;
+    preprocessing_put(k, &p);
+    return true;
 }
 
 /* Everything that is needed to make the same stream again. */
@@ -121,7 +108,7 @@ static bool write_header(job *j, const sampler *s, error *e)
     stream_chunk *k = stream_writer_header_begin(&j->writer, face_input_header(&j->input));
     if (j->tasks->name) put_text(k, "task_file", j->tasks->name);
     task_list_put(k, "tasks", j->tasks);
-    put_preprocessing(j, k);
+    if (!put_preprocessing(j, k, e)) return false;
     put_integer(k, "seed", (int64_t)j->c->seed);
     put_integer(k, "batch", options.batch);
     put_integer(k, "epochs", options.epochs);

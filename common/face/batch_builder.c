@@ -1,5 +1,7 @@
 /* Makes batch records of drawn faces. */
 #include "face/batch_builder.h"
+
+#include "face/preprocessing.h"
 #include "image/decode.h"
 
 #include <inttypes.h>
@@ -73,7 +75,8 @@ static bool open_image(const msgpack_object *record, image *view, image *decoded
 static void cut_window(const batch_builder *b, const image *face, const batch_draw *draw,
                        uint8_t *pixels)
 {
-    size_t left = (size_t)(draw->left * b->play + 0.5), top = (size_t)(draw->top * b->play + 0.5);
+    size_t left = (size_t)window_begin(b->play, draw->left),
+           top = (size_t)window_begin(b->play, draw->top);
     size_t row = 3 * (size_t)b->width, stride = 3 * (size_t)face->width;
     const uint8_t *from = face->pixels + top * stride + 3 * left;
     for (int y = 0; y < b->height; y++)

@@ -1,6 +1,5 @@
 /* Faces from files, folders and streams. */
 #include "face/face_source.h"
-#include "face/photo.h"
 #include "image/folder.h"
 
 #include <fcntl.h>
@@ -13,7 +12,7 @@
 enum { FACES_MAX = 1000 }; /* of one photo */
 
 struct face_source {
-    crop_options crop;
+    const preprocessing *how;
     double central;
     cli_strings names, owned;
     size_t next; /* name */
@@ -48,11 +47,11 @@ static bool open_stream(face_source *f, const char *path, error *e)
     return f->reader != NULL;
 }
 
-face_source *face_source_open(const cli *c, crop_options options, double central, error *e)
+face_source *face_source_open(const cli *c, const preprocessing *how, double central, error *e)
 {
     face_source *f = memory_zeroed(1, sizeof *f, e);
     if (!f) return NULL;
-    f->crop = options;
+    f->how = how;
     f->central = central;
     for (size_t i = 0; i < c->inputs.count; i++)
         if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
@@ -157,7 +156,7 @@ static void finish_face(input_face *face, const error *e)
 static void central_box(const face_source *f, const photo *p, double box[4])
 {
     double shorter = p->width < p->height ? p->width : p->height;
-    double half = (shorter * f->central + 0.5) / f->crop.scale / 2;
+    double half = (shorter * f->central + 0.5) / f->how->scale / 2;
     box[0] = p->width / 2.0 - half;
     box[1] = p->height / 2.0 - half;
     box[2] = p->width / 2.0 + half;
@@ -173,7 +172,7 @@ static void prepare_file(const face_source *f, input_item *item)
     item->faces[0].id = strdup(item->path);
     if (photo_open(&p, item->path, IMAGE_LIMITS, &e)) {
         central_box(f, &p, box);
-        photo_crop(&p, box, f->crop, &item->faces[0].crop, NULL, &e);
+        preprocessing_crop(f->how, &p, box, &item->faces[0].crop, &e);
     }
     photo_close(&p);
     finish_face(&item->faces[0], &e);
@@ -226,7 +225,7 @@ static void prepare_photo(const face_source *f, input_item *item)
         item->faces[i].id = face_id(item->record->id, i);
         if (!e.status && read_box(&faces->via.array.ptr[i], box, &e)) {
             photo_box_upright(&p, box, upright);
-            photo_crop(&p, upright, f->crop, &item->faces[i].crop, NULL, &e);
+            preprocessing_crop(f->how, &p, upright, &item->faces[i].crop, &e);
         }
         finish_face(&item->faces[i], &e);
     }
@@ -269,10 +268,8 @@ static void prepare_face(const face_source *f, input_item *item)
     image whole = {0};
     error e = {0};
     face->id = strdup(item->record->id);
-    if (face_pixels(&item->record->object, &whole, &e)) {
-        const double rectangle[4] = {0, 0, whole.width, whole.height};
-        image_resample(&whole, rectangle, f->crop.how, f->crop.size, f->crop.size, &face->crop, &e);
-    }
+    if (face_pixels(&item->record->object, &whole, &e))
+        preprocessing_continue(f->how, &whole, &face->crop, &e);
     image_free(&whole);
     finish_face(face, &e);
 }

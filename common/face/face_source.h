@@ -3,7 +3,7 @@
 #ifndef BLADES_FACE_FACE_SOURCE_H
 #define BLADES_FACE_FACE_SOURCE_H
 
-#include "face/crop.h"
+#include "face/preprocessing.h"
 #include "stream/reader.h"
 
 /* One face, or the reason why there is none. */
@@ -11,7 +11,7 @@ typedef struct input_face {
     char *id;
     char *reason; /* NULL: pixels are there */
     int status;   /* of the reason, an exit status; 0: pixels are there */
-    image crop;   /* size x size */
+    image crop;   /* as the encoder takes it */
 } input_face;
 
 /* All faces of one input: an image file, a photo or face record, or an error record to pass on. */
@@ -25,10 +25,10 @@ typedef struct input_item {
 typedef struct face_source face_source;
 
 /* Reads c->inputs. Folders stand for the images in them; a file that begins like a stream is read
-   as one, as is
-   "-". Image files are cropped to the central square of `central` (0..1] times the shorter side;
-   boxes of photo records as `crop` says; face records are resized. NULL on error. */
-face_source *face_source_open(const cli *c, crop_options options, double central, error *e);
+   as one, as is "-". In place of a crop, image files have the central square of `central` (0..1]
+   times the shorter side, and face records their pixels. `how` must outlive the source. NULL on
+   error. */
+face_source *face_source_open(const cli *c, const preprocessing *how, double central, error *e);
 /* The header of the first stream among the inputs, NULL when the first input is an image file. */
 const msgpack_object *face_source_header(const face_source *f);
 /* The number of image files, or 0 when there is a stream. */

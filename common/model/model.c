@@ -26,11 +26,12 @@ model_config model_config_default(void)
                  .vocabulary = 49408,
                  .output_dim = 1024,
                  .embedding_dim = 768},
-        .preprocessing = {.size = 224,
+        .preprocessing = {.scale = 1.3,
+                          .step = {{224, RESAMPLE_BILINEAR}},
+                          .step_count = 1,
+                          .size = 224,
                           .mean = {0.48145466f, 0.4578275f, 0.40821073f},
-                          .std = {0.26862954f, 0.26130258f, 0.27577711f},
-                          .resampling = "bilinear",
-                          .scale = 1.3},
+                          .std = {0.26862954f, 0.26130258f, 0.27577711f}},
     };
 }
 
@@ -43,7 +44,7 @@ static bool in_range(const char *what, double value, double least, double most, 
 bool model_config_check(model_config *c, error *e)
 {
     text_config *t = &c->text;
-    model_preprocessing *p = &c->preprocessing;
+    const preprocessing *p = &c->preprocessing;
     if (c->depth != 18 && c->depth != 34 && c->depth != 50) {
         return error_set(e, STATUS_USAGE, "the depth is %d; it must be 18, 34 or 50", c->depth);
     }
@@ -51,7 +52,7 @@ bool model_config_check(model_config *c, error *e)
     bool ok = in_range("the width", c->width, 0.01, 16, e) &&
               in_range("the embedding dimension", c->embedding_dim, 1, 65536, e) &&
               in_range("the input size", p->size, 1, 4096, e) &&
-              in_range("the crop's scale", p->scale, 0.1, 100, e);
+              in_range("the crop's scale", p->scale, 0.1, 100, e) && preprocessing_check(p, e);
     for (int i = 0; i < 3 && ok; i++) {
         ok = in_range("the standard deviation of a colour", p->std[i], 1e-6, 1e6, e) &&
              in_range("the mean of a colour", p->mean[i], -1e6, 1e6, e);
@@ -85,9 +86,9 @@ static model *model_new(const model_config *config, error *e)
     if (!m) return NULL;
     m->config = *config;
     m->table = memory_zeroed(1, sizeof *m->table, e);
-    image_encoder_config image = image_config(&m->config);
+    image_encoder_config encoder = image_config(&m->config);
     bool ok = m->table && model_config_check(&m->config, e) &&
-              image_encoder_parameters(&image, m->table, e);
+              image_encoder_parameters(&encoder, m->table, e);
     if (ok && m->config.text.vocabulary > 0) {
         ok = text_parameters_add(m->table, &m->config.text, e) &&
              parameter_table_add(m->table, scale_name, 0, NULL, PARAMETER_PLAIN, PARAMETER_SCALE,
@@ -233,11 +234,10 @@ static bool text_copy(char **to, const char *text, error *e)
 static bool config_read(model_config *c, const tensor_file *f, const weight_list *l, error *e)
 {
     const char *architecture = tensor_file_metadata(f, "architecture");
-    const char *preprocessing = tensor_file_metadata(f, "preprocessing");
+    const char *how = tensor_file_metadata(f, "preprocessing");
     *c = model_config_default();
     c->text.heads = 0;
-    if (preprocessing && !preprocessing_parse(&c->preprocessing, preprocessing, f->path, e))
-        return false;
+    if (how && !preprocessing_parse(&c->preprocessing, how, f->path, e)) return false;
     if (!(architecture ? architecture_parse(c, architecture, f->path, e)
                        : model_config_infer(c, l, e)))
         return false;
@@ -390,15 +390,15 @@ bool model_write(const model *m, const char *path, const char *kind, const safet
 {
     entries x = {0};
     char *architecture = architecture_text(&m->config, e),
-         *preprocessing = preprocessing_text(&m->config.preprocessing, e);
+         *how = preprocessing_text(&m->config.preprocessing, e);
     safetensors_pair *pairs = memory_zeroed(metadata_count + 8, sizeof *pairs, e);
-    bool ok = architecture && preprocessing && pairs && entries_make(&x, m, extra, extra_count, e);
+    bool ok = architecture && how && pairs && entries_make(&x, m, extra, extra_count, e);
     if (ok) {
         size_t count = 0;
         pairs[count++] = (safetensors_pair){"format", "pt"};
         pairs[count++] = (safetensors_pair){"blades_kind", kind};
         pairs[count++] = (safetensors_pair){"architecture", architecture};
-        pairs[count++] = (safetensors_pair){"preprocessing", preprocessing};
+        pairs[count++] = (safetensors_pair){"preprocessing", how};
         if (m->words) {
             pairs[count++] = (safetensors_pair){"vocabulary_kind", tokenizer_kind(m->words)};
             pairs[count++] = (safetensors_pair){"vocabulary", tokenizer_text(m->words)};
@@ -413,7 +413,7 @@ bool model_write(const model *m, const char *path, const char *kind, const safet
     free(x.tracked);
     free(pairs);
     free(architecture);
-    free(preprocessing);
+    free(how);
     return ok;
 }
 
@@ -473,7 +473,7 @@ static uint64_t digest_add(uint64_t digest, const void *bytes, size_t size)
 void model_digest(const model *m, char digest[17])
 {
     const text_config *t = &m->config.text;
-    const model_preprocessing *p = &m->config.preprocessing;
+    const preprocessing *p = &m->config.preprocessing;
     const double numbers[] = {m->config.depth, m->config.width, m->config.embedding_dim,
                               t->layers,       t->width,        t->heads,
                               t->context,      t->vocabulary,   t->output_dim,
@@ -481,7 +481,10 @@ void model_digest(const model *m, char digest[17])
                               p->mean[1],      p->mean[2],      p->std[0],
                               p->std[1],       p->std[2]};
     uint64_t sum = digest_add(0xcbf29ce484222325u, numbers, sizeof numbers);
-    sum = digest_add(sum, p->resampling, strlen(p->resampling));
+    for (int i = 0; i < p->step_count; i++) {
+        const int32_t step[] = {p->step[i].side, p->step[i].how};
+        sum = digest_add(sum, step, sizeof step);
+    }
     sum = digest_add(sum, m->values, m->table->total * sizeof *m->values);
     snprintf(digest, 17, "%016" PRIx64, sum);
 }

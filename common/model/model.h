@@ -8,6 +8,7 @@
 #ifndef BLADES_MODEL_MODEL_H
 #define BLADES_MODEL_MODEL_H
 
+#include "face/preprocessing.h"
 #include "model/safetensors.h"
 #include "model/text_encoder.h"
 #include "model/tokenizer.h"
@@ -15,19 +16,12 @@
 
 #include <stdio.h>
 
-typedef struct model_preprocessing {
-    int size; /* pixels a side; the same as the encoder's input size */
-    float mean[3], std[3];
-    char resampling[24]; /* "bilinear", ... as image/ names it */
-    double scale;        /* face crop: times the box's larger side */
-} model_preprocessing;
-
 typedef struct model_config {
     int depth;         /* 18, 34, 50 */
     double width;      /* factor on the channels; 1 is torchvision's */
     int embedding_dim; /* D */
     text_config text;  /* its embedding_dim is D too; vocabulary 0: no text part */
-    model_preprocessing preprocessing;
+    preprocessing preprocessing;
 } model_config;
 
 typedef struct model {

@@ -25,12 +25,16 @@ char *architecture_text(const model_config *c, error *e)
                      e);
 }
 
-char *preprocessing_text(const model_preprocessing *p, error *e)
+char *preprocessing_text(const preprocessing *p, error *e)
 {
-    return json_text(json_pack("{s:i, s:[f, f, f], s:[f, f, f], s:s, s:f}", "size", p->size, "mean",
-                               (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
-                               (double)p->std[0], (double)p->std[1], (double)p->std[2],
-                               "resampling", p->resampling, "scale", p->scale),
+    json_t *steps = json_array();
+    for (int i = 0; i < p->step_count; i++)
+        json_array_append_new(steps, json_pack("{s:i, s:s}", "side", p->step[i].side, "resampling",
+                                               resampling_names[p->step[i].how]));
+    return json_text(json_pack("{s:f, s:o, s:i, s:[f, f, f], s:[f, f, f]}", "scale", p->scale,
+                               "steps", steps, "size", p->size, "mean", (double)p->mean[0],
+                               (double)p->mean[1], (double)p->mean[2], "std", (double)p->std[0],
+                               (double)p->std[1], (double)p->std[2]),
                      e);
 }
 
@@ -80,14 +84,43 @@ static bool three_get(json_t *object, const char *key, float out[3])
     return true;
 }
 
-bool preprocessing_parse(model_preprocessing *p, const char *text, const char *path, error *e)
+static bool resampling_get(json_t *object, resampling *how)
+{
+    const char *name = json_string_value(json_object_get(object, "resampling"));
+    for (int i = 0; name && resampling_names[i]; i++) {
+        *how = (resampling)i;
+        if (strcmp(resampling_names[i], name) == 0) return true;
+    }
+    return false;
+}
+
+static bool steps_get(json_t *object, preprocessing *p)
+{
+    json_t *steps = json_object_get(object, "steps");
+    resampling how;
+    if (!steps) {
+        if (!resampling_get(object, &how)) return false;
+        preprocessing_set_size(p, p->size, how);
+        return true;
+    }
+    size_t count = json_array_size(steps);
+    if (count < 1 || count > RESIZE_STEPS_MOST) return false;
+    p->step_count = (int)count;
+    for (size_t i = 0; i < count; i++) {
+        json_t *step = json_array_get(steps, i);
+        if (!integer_get(step, "side", &p->step[i].side) || !resampling_get(step, &p->step[i].how))
+            return false;
+    }
+    return true;
+}
+
+bool preprocessing_parse(preprocessing *p, const char *text, const char *path, error *e)
 {
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    const char *resampling = json_string_value(json_object_get(json, "resampling"));
     bool ok = integer_get(json, "size", &p->size) && three_get(json, "mean", p->mean) &&
               three_get(json, "std", p->std) && number_get(json, "scale", &p->scale) &&
-              resampling && strlen(resampling) < sizeof p->resampling;
-    if (ok) strcpy(p->resampling, resampling);
+              steps_get(json, p) && preprocessing_check(p, e);
     json_decref(json);
+    if (!ok) *e = (error){0};
     return ok || error_set(e, STATUS_DATA, "%s: metadata 'preprocessing' makes no sense", path);
 }

@@ -6,11 +6,11 @@
 
 /* JSON of everything but preprocessing; of preprocessing (caller frees). NULL and STATUS_SYSTEM. */
 char *architecture_text(const model_config *c, error *e);
-char *preprocessing_text(const model_preprocessing *p, error *e);
+char *preprocessing_text(const preprocessing *p, error *e);
 
 /* Reads them back, nothing trusted; numbers are checked by model_config_check afterwards. `path` is
  * for the message. */
 bool architecture_parse(model_config *c, const char *text, const char *path, error *e);
-bool preprocessing_parse(model_preprocessing *p, const char *text, const char *path, error *e);
+bool preprocessing_parse(preprocessing *p, const char *text, const char *path, error *e);
 
 #endif

@@ -22,41 +22,12 @@ static bool read_count(const msgpack_object *map, const char *key, int64_t limit
     return true;
 }
 
-/* An array of three numbers. */
-static bool read_channels(const msgpack_object *map, const char *key, double minimum, float out[3],
-                          error *e)
-{
-    const msgpack_object *list = object_get(map, key);
-    if (!list) return true;
-    if (list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size != 3)
-        return error_set(e, STATUS_DATA, "the header's %s is no array of 3 numbers", key);
-    for (int i = 0; i < 3; i++) {
-        const msgpack_object *item = &list->via.array.ptr[i];
-        bool real = item->type == MSGPACK_OBJECT_FLOAT32 || item->type == MSGPACK_OBJECT_FLOAT64;
-        double value = real                                            ? item->via.f64
-                       : item->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? (double)item->via.u64
-                                                                       : NAN;
-        if (!(value >= minimum && value <= 1e6))
-            return error_set(e, STATUS_DATA, "the header's %s is no array of 3 numbers from %g",
-                             key, minimum);
-        out[i] = (float)value;
-    }
-    return true;
-}
-
 bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
 {
-    const msgpack_object *preprocessing = object_get(header, "preprocessing");
-    char *resampling = object_text_copy(preprocessing, "resampling");
-    if (resampling) snprintf(h->resampling, sizeof h->resampling, "%s", resampling);
-    free(resampling);
-    object_number(preprocessing, "scale", &h->scale);
     return read_count(header, "batch", IMAGES_LIMIT, &h->batch, e) &&
            read_count(header, "steps", INT64_MAX, &h->steps, e) &&
            read_count(header, "epochs", INT64_MAX, &h->epochs, e) &&
-           read_count(preprocessing, "size", SIZE_LIMIT, &h->size, e) &&
-           read_channels(preprocessing, "mean", 0, h->mean, e) &&
-           read_channels(preprocessing, "std", 1e-6, h->std, e);
+           preprocessing_get(&h->preprocessing, object_get(header, "preprocessing"), e);
 }
 
 /* ---- Labels -----------------------------------------------------------------------------------

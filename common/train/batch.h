@@ -4,6 +4,7 @@
 #ifndef BLADES_TRAIN_BATCH_H
 #define BLADES_TRAIN_BATCH_H
 
+#include "face/preprocessing.h"
 #include "face/task.h"
 #include "stream/reader.h"
 
@@ -36,10 +37,7 @@ typedef struct batch_pair {
 /* What a batch stream's header says; all of it may be missing but the tasks. */
 typedef struct batch_header {
     int64_t batch, steps, epochs; /* 0: not said */
-    int64_t size;                 /* pixels; 0: not said */
-    float mean[3], std[3];        /* unchanged when not said */
-    char resampling[24];
-    double scale;
+    preprocessing preprocessing;  /* unchanged where not said */
 } batch_header;
 
 /* Fields of `h` that the header does not hold keep what they were. STATUS_DATA when one makes no

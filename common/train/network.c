@@ -38,7 +38,7 @@ bool network_create(network *w, const model *m, const task_list *tasks,
     w->prompts = (int)task_list_prompt_count(tasks);
     for (size_t t = tasks->count; t-- > 0;)
         if (tasks->task[t].kind == TASK_COARSE) w->coarse = (int)t;
-    image_encoder_config image = {
+    image_encoder_config encoder = {
         .depth = m->config.depth,
         .width = m->config.width,
         .embedding_dim = m->config.embedding_dim,
@@ -47,7 +47,7 @@ bool network_create(network *w, const model *m, const task_list *tasks,
         .recompute = options->recompute,
         .recompute_end = options->recompute_end,
     };
-    w->image = image_encoder_create(&image, m->table, capacity, options->slots, e);
+    w->image = image_encoder_create(&encoder, m->table, capacity, options->slots, e);
     if (w->image)
         w->text = text_encoder_create(&m->config.text, m->table, sequences, options->slots, e);
     return w->text && create_buffers(w, e);
@@ -133,10 +133,10 @@ static bool text_is_frozen(const network *w)
 void network_forward(network *w, const float *values, int slot, const batch *b)
 {
     network_pass *pass = &w->pass[slot];
-    const model_preprocessing *preprocessing = &w->model->config.preprocessing;
+    const preprocessing *p = &w->model->config.preprocessing;
     pass->count = b->count;
-    image_encoder_forward(w->image, values, slot, b->pixels, preprocessing->mean,
-                          preprocessing->std, b->count, STATISTICS_TRAIN, w->image_features);
+    image_encoder_forward(w->image, values, slot, b->pixels, p->mean, p->std, b->count,
+                          STATISTICS_TRAIN, w->image_features);
     if (!w->text_cached) text_encoder_forward(w->text, values, slot, w->text_features);
     w->text_cached = text_is_frozen(w);
     double scale = values[model_scale_index(w->model)];
@@ -171,10 +171,10 @@ void network_jvp(network *w, const float *values, int slot, const float *tangent
                  double *derivative)
 {
     network_pass *pass = &w->pass[slot];
-    bool image = !w->options.frozen[PARAMETER_IMAGE], text = !text_is_frozen(w);
-    if (image) image_encoder_jvp(w->image, values, slot, tangent, w->image_work);
+    bool visual = !w->options.frozen[PARAMETER_IMAGE], text = !text_is_frozen(w);
+    if (visual) image_encoder_jvp(w->image, values, slot, tangent, w->image_work);
     if (text) text_encoder_jvp(w->text, values, slot, tangent, w->text_work);
-    joint_jvp(&pass->joint, image ? w->image_work : NULL, text ? w->text_work : NULL,
+    joint_jvp(&pass->joint, visual ? w->image_work : NULL, text ? w->text_work : NULL,
               tangent[model_scale_index(w->model)], w->weighted);
     size_t first = 0;
     for (size_t t = 0; t < w->tasks->count; t++) {

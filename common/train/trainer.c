@@ -124,15 +124,12 @@ static bool describe_model(trainer *t, error *e)
 static bool create_model(trainer *t, error *e)
 {
     model_config config = t->options->config;
-    model_preprocessing *p = &config.preprocessing;
-    if (t->header.size)
-        p->size = (int)t->header.size;
-    else if (t->paired)
-        p->size = t->pair.train->size;
-    memcpy(p->mean, t->header.mean, sizeof p->mean);
-    memcpy(p->std, t->header.std, sizeof p->std);
-    memcpy(p->resampling, t->header.resampling, sizeof p->resampling);
-    p->scale = t->header.scale;
+    preprocessing *p = &config.preprocessing;
+    int size = p->size;
+    *p = t->header.preprocessing;
+    if (!p->size)
+        preprocessing_set_size(p, t->paired ? t->pair.train->size : size,
+                               p->step[p->step_count - 1].how);
     tokenizer *words = make_vocabulary(t, e);
     if (!words) return false;
     t->model = model_create(&config, words, t->c->seed, e);
@@ -214,11 +211,8 @@ static bool check_tasks(const trainer *t, error *e)
 static bool read_header(trainer *t, error *e)
 {
     const msgpack_object *header = stream_reader_header(t->reader);
-    const model_preprocessing *p = &t->options->config.preprocessing;
-    memcpy(t->header.mean, p->mean, sizeof p->mean);
-    memcpy(t->header.std, p->std, sizeof p->std);
-    memcpy(t->header.resampling, p->resampling, sizeof p->resampling);
-    t->header.scale = p->scale;
+    t->header.preprocessing = t->options->config.preprocessing;
+    t->header.preprocessing.size = 0;
     if (!batch_header_read(&t->header, header, e)) return false;
     const msgpack_object *tasks = object_get(header, "tasks");
     if (!tasks) return error_set(e, STATUS_DATA, "the stream's header holds no tasks");

@@ -209,8 +209,9 @@ def check_shifts(records, path):
     seen = np.array([places[0] for places in found["train"]])
     check("training windows lie everywhere", all(len(np.unique(seen[:, k])) == 5 for k in (0, 1)))
     check("validation windows lie in the middle", all((2, 2) in places for places in found["val"]))
-    scale = header["preprocessing"]["scale"]
-    check("the header's scale is that of the window", abs(scale - SCALE * (side - 4) / side) < 1e-9, scale)
+    how = header["preprocessing"]
+    check("the header says what was cropped, and cut out of it",
+          how["scale"] == SCALE and [x["side"] for x in how["steps"]] == [side] and how["size"] == side - 4, how)
 
 
 def check_draws(records, path):
