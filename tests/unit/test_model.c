@@ -50,6 +50,42 @@ static void test_values_depend_on_the_seed_alone(void **state)
     model_free(c);
 }
 
+/* CLIP's initialize_parameters (width 24, 2 layers), PyTorch's linear layers, torchvision's
+   convolutions: standard deviations, seen on some hundred values or more. */
+static void test_values_spread_as_published(void **state)
+{
+    static const struct {
+        const char *name;
+        double spread;
+    } expected[] = {
+        {"model.token_embedding.weight", 0.02},
+        {"model.positional_embedding", 0.01},
+        {"model.text_projection", 0.2041}, /* 24^-1/2 */
+        {"model.transformer.resblocks.0.attn.in_proj_weight", 0.2041},
+        {"model.transformer.resblocks.1.attn.out_proj.weight", 0.1021}, /* (24 * 2 * 2)^-1/2 */
+        {"model.transformer.resblocks.1.mlp.c_fc.weight", 0.1443},      /* (2 * 24)^-1/2 */
+        {"model.transformer.resblocks.0.mlp.c_proj.weight", 0.1021},
+        {"model.text_fc.weight", 0.1291},               /* uniform in +-20^-1/2 */
+        {"model.visual.fc.weight", 0.0722},             /* uniform in +-64^-1/2 */
+        {"model.visual.layer4.1.conv2.weight", 0.0589}, /* (2 / (64 * 9))^1/2 */
+    };
+    model *m = small_model(6);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const parameter *p = parameter_table_find(m->table, expected[i].name);
+        assert_non_null(p);
+        double squares = 0;
+        for (size_t k = 0; k < p->count; k++) {
+            double value = (double)m->values[p->offset + k];
+            squares += value * value;
+        }
+        double spread = sqrt(squares / (double)p->count);
+        if (!near(spread, expected[i].spread,
+                  4 * expected[i].spread / sqrt(2.0 * (double)p->count)))
+            fail_msg("%s: %g, not %g", p->name, spread, expected[i].spread);
+    }
+    model_free(m);
+}
+
 static void test_a_model_is_read_as_it_was_written(void **state)
 {
     model *m = small_model(3);
@@ -192,6 +228,7 @@ int main(void)
     if (file >= 0) close(file);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_depend_on_the_seed_alone),
+        cmocka_unit_test(test_values_spread_as_published),
         cmocka_unit_test(test_a_model_is_read_as_it_was_written),
         cmocka_unit_test(test_wrong_configurations_are_refused),
         cmocka_unit_test(test_initialise_reports),
