@@ -30,3 +30,13 @@ examples_of() { # PAGE
   done
   [ $failed = 0 ]
 }
+
+@test "what README says of one's own photographs runs" {
+  face-synth -q -n 40 --size 64 -o photos
+  mv photos/annotations.jsonl faces.json
+  ln -s "$BLADES_ROOT/examples"
+  sed -n '/^## Train on your own/,/^The same/p' "$BLADES_ROOT/README.md" | sed -n 's/^    //p' | grep -v '^make\|^PATH' >script
+  [ "$(wc -l <script)" = 6 ]
+  bash -e -o pipefail script >out
+  [ "$(grep -c '"type":"score"' out)" = 40 ]
+}
