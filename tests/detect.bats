@@ -106,7 +106,15 @@ embeddings() { # the same four sources for every test
   for i in 1 2 3; do "$make" 1 5 photographic "same$i" 0 9; done >same # one face three times
   cat photos same >both
   gmm-fit -k 12 --regularisation 0 --shrinkage none --calibrate fit -o detector both 2>said
-  grep -q 'collapsed: regularised by another' said
+  grep -q 'covariances collapsed [0-9]* times and were regularised more' said
+  [ "$(grep -c collapsed said)" = 1 ]
+  gmm-fit -v -k 12 --regularisation 0 --shrinkage none --calibrate fit -o detector both 2>said
+  grep -q 'covariance of component [0-9]* collapsed: regularised by another' said
+  gmm-fit -v -k 20 --regularisation 0.01 --calibrate fit -o detector both 2>said
+  [ "$(grep -c 'component [0-9]* lost its points: re-seeded' said)" -gt 0 ]
+  gmm-fit -k 20 --regularisation 0.01 --calibrate fit -o detector both 2>said
+  [ "$(grep -c 'components lost their points [0-9]* times and were re-seeded' said)" = 1 ]
+  run ! grep 'lost its points' said
   score -d detector both | stream-dump | grep -c '"score":' >count
   [ "$(cat count)" = 43 ]
 }

@@ -153,15 +153,11 @@ static bool choose_faces(run_state *r, error *e)
     return true;
 }
 
-static void say(void *context, bool detail, const char *text)
+static void say(void *context, bool iteration, const char *text)
 {
     run_state *r = context;
-    if (!detail) {
-        cli_warn(r->c, "%s", text);
-        return;
-    }
     cli_detail(r->c, "%s", text);
-    progress_add(&r->shown, 1, NULL);
+    if (iteration) progress_add(&r->shown, 1, NULL);
 }
 
 static gmm_options fit_options(run_state *r, size_t components)
@@ -193,6 +189,20 @@ static size_t thin_components(const run_state *r)
     return m->covariance == GMM_TIED ? r->f.fitted < m->dimension : thin;
 }
 
+static void warn_of_collapses(const run_state *r, const gmm_result *result)
+{
+    if (result->reseeded > 0)
+        cli_warn(r->c,
+                 "components lost their points %d times and were re-seeded on the least likely "
+                 "ones (--verbose: which): fewer components would do",
+                 result->reseeded);
+    if (result->mended > 0)
+        cli_warn(r->c,
+                 "covariances collapsed %d times and were regularised more (--verbose: which): "
+                 "raise --regularisation, or use fewer components",
+                 result->mended);
+}
+
 static void report(const run_state *r, const gmm_result *result)
 {
     const gmm *m = &r->f.result.mixture;
@@ -204,6 +214,7 @@ static void report(const run_state *r, const gmm_result *result)
     if (!result->converged && options.max_iterations > 0)
         cli_warn(r->c, "not converged: raise --max-iterations (%lld) or --tolerance",
                  (long long)options.max_iterations);
+    warn_of_collapses(r, result);
     double lone = 0;
     for (size_t c = 0; c < m->components; c++) lone += m->weights[c] * (double)faces < 1.5;
     if (lone > 0)

@@ -35,8 +35,8 @@ typedef struct gmm_options {
     /* Where to begin instead of k-means: a mixture of this shape, or responsibilities (n, k). */
     const gmm *initial;
     const double *responsibilities;
-    /* Told about iterations (detail) and about components mended or re-seeded. May be NULL. */
-    void (*say)(void *context, bool detail, const char *text);
+    /* Told about each iteration, and about components mended or re-seeded in it. May be NULL. */
+    void (*say)(void *context, bool iteration, const char *text);
     void *context;
 } gmm_options;
 

@@ -29,9 +29,9 @@ typedef struct fit {
     double *overall;          /* (d): the overall mean */
 } fit;
 
-static void say(const fit *f, bool detail, const char *format, ...)
+static void say(const fit *f, bool iteration, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static void say(const fit *f, bool detail, const char *format, ...)
+static void say(const fit *f, bool iteration, const char *format, ...)
 {
     char text[200];
     va_list arguments;
@@ -39,7 +39,7 @@ static void say(const fit *f, bool detail, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    f->o->say(f->o->context, detail, text);
+    f->o->say(f->o->context, iteration, text);
 }
 
 /* counts, weights and means from responsibilities; as scikit-learn, 10 epsilon is added to the
