@@ -1,24 +1,11 @@
 /* Pixel kernels for one instruction set: a template. The including source defines KERNEL(name), the
    name of this instance's functions. */
 
+#include "cli/lanes.h"
 #include "image/kernels.h"
 
 #include <stdbool.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#if defined(__AVX512F__)
-#define LANES 16
-#elif defined(__AVX2__)
-#define LANES 8
-#else
-#define LANES 4
-#endif
-
-#define INLINE static inline __attribute__((always_inline, unused))
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
