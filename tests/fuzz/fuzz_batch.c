@@ -19,7 +19,12 @@ static const char tasks_json[] =
 static void build(const face_input *in, const draw_table *draws, error *e)
 {
     sampler s = {0};
-    batch_builder b = {&in->faces, &s, &in->store, 4, 4, RESAMPLE_ANTIALIAS};
+    batch_builder b = {.faces = &in->faces,
+                       .sampler = &s,
+                       .store = &in->store,
+                       .width = 4,
+                       .height = 4,
+                       .play = 1};
     batch_scratch scratch = {0};
     batch_draw draw[2];
     batch_failure failures[2];
