@@ -303,6 +303,60 @@ embeddings() { # the same four sources for every test
   [[ "$output" == *"is generated (gan) here and generated (diffusion) in good"* ]]
 }
 
+@test "evaluate --run: means over runs, in the replicates as well" {
+  embeddings
+  for seed in 1 2 3; do
+    mlp-fit -q --classifier linear --epochs 1 --seed $seed -o detector photos gan
+    score -d detector -o run$seed photos gan diffusion
+    evaluate --format json --name one -o one$seed.json run$seed
+  done
+  evaluate --format json --method one=run1 --run one=run2 --run one=run3 -o mean.json
+  python3 - <<'END'
+import json
+ones = [json.load(open(f"one{i}.json"))["methods"][0] for i in (1, 2, 3)]
+mean = json.load(open("mean.json"))["methods"][0]
+assert mean["runs"] == 3 and ones[0]["runs"] == 1
+rows = lambda m: m["generators"] + [m["mean"], m["overall"]]
+for k in range(4):
+    for metric in ("auc", "ap", "accuracy"):
+        values = [rows(m)[k][metric]["value"] for m in ones]
+        assert abs(rows(mean)[k][metric]["value"] - sum(values) / 3) < 1e-12, (k, metric)
+    assert rows(mean)[k].get("generated") == rows(ones[0])[k].get("generated")
+assert len({m["mean"]["auc"]["value"] for m in ones}) == 3
+for k, source in enumerate(mean["sources"]):
+    assert abs(source["called_generated"] - sum(m["sources"][k]["called_generated"] for m in ones) / 3) < 1e-12
+auc = mean["mean"]["auc"]
+assert auc["low"] < auc["value"] < auc["high"]
+END
+  # a run again changes nothing, neither values nor intervals
+  evaluate --format json --method one=run2 --run one=run2 -o twice.json
+  python3 - <<'END'
+import json
+one, twice = (json.load(open(name))["methods"] for name in ("one2.json", "twice.json"))
+assert one[0].pop("runs") == 1 and twice[0].pop("runs") == 2
+assert one == twice
+END
+  # paired differences: from the same runs in another order there are none
+  evaluate --table differences --format tsv --method a=run1 --run a=run2 --method b=run2 --run b=run1 >same
+  [ "$(sed -n '/\tmean\t/p' same | cut -f4-7)" = "$(printf '0\t0\t0\topen')" ]
+  # one that lacks faces is compared with both runs on the rest alone
+  to_table() { stream-dump "$1" | sed -n 's/.*"id":"\([^"]*\)","score":\([^,]*\),.*/\1\t'"$2"'\2/p' | sed 's/--//'; }
+  to_table run1 '' | sed '1~3d' >part.tsv
+  evaluate --table differences --format tsv --method both=run1 --run both=run2 --method part=part.tsv --compare part >part 2>err.txt
+  [ "$(sed -n '/\tmean\t/p' part | cut -f3)" = 233 ]
+  awk -F'\t' '/\tmean\t/ { exit !($4 != 0 && $5 < $4 && $4 < $6) }' part
+  # what higher scores of a table mean holds for all its runs
+  to_table run1 - >turned1.tsv
+  to_table run2 - >turned2.tsv
+  evaluate --table auc --format tsv --method one=run1 --method t=turned1.tsv --run t=turned2.tsv --higher t=photographic >turned
+  evaluate --table auc --format tsv --method one=run1 --method t=run1 --run t=run2 >plain
+  cmp turned plain
+  run -64 evaluate --method one=run1 --run other=run2
+  run -64 evaluate --method one=run1 --run one=run2 --roc roc.tsv
+  run -65 evaluate --method one=run1 --run one=part.tsv
+  [[ "$output" == *"part.tsv: the faces are not those of run1"* ]]
+}
+
 @test "evaluate: LaTeX with names that LaTeX would read" {
   embeddings
   gmm-fit -q -k 2 -o detector photos

@@ -14,7 +14,7 @@ static const char *const table_choices[] = {"all",       "summary",     "accurac
 
 static struct {
     const char *name, *compare, *roc, *histogram;
-    cli_strings methods, columns, pairs, thresholds, higher;
+    cli_strings methods, columns, runs, pairs, thresholds, higher;
     int64_t per_class, bootstrap, bins;
     double confidence;
     int format, table;
@@ -25,6 +25,8 @@ static const cli_option option_table[] = {
      .help = "what to call the detector of the operands"},
     {"method", 0, CLI_LIST, &options.methods, .argument = "NAME=FILE",
      .help = "another detector's scores: a stream or a TSV"},
+    {"run", 0, CLI_LIST, &options.runs, .argument = "NAME=FILE",
+     .help = "another run of that detector, to take means over"},
     {"column", 0, CLI_LIST, &options.columns, .argument = "NAME=FILE",
      .help = "the same, beside the operands or standard input"},
     {"higher", 0, CLI_LIST, &options.higher, .argument = "NAME=LABEL",
@@ -128,6 +130,12 @@ static bool add_named(evaluation *v, const char *option, const cli_strings *list
     return true;
 }
 
+static bool add_runs(evaluation *v, error *e)
+{
+    evaluation_allow_runs(v);
+    return add_named(v, "run", &options.runs, e);
+}
+
 static method *named_method(const evaluation *v, const char *option, const char *argument,
                             const char **value, error *e)
 {
@@ -145,20 +153,24 @@ static bool apply_settings(evaluation *v, error *e)
     for (size_t i = 0; i < options.higher.count; i++) {
         method *m = named_method(v, "higher", options.higher.item[i], &value, e);
         if (!m) return false;
-        m->higher_is_photographic = strcmp(value, "photographic") == 0;
-        if (!m->higher_is_photographic && strcmp(value, "generated") != 0)
+        bool photographic = strcmp(value, "photographic") == 0;
+        if (!photographic && strcmp(value, "generated") != 0)
             return error_set(e, STATUS_USAGE, "--higher %s: photographic or generated",
                              options.higher.item[i]);
+        for (; m; m = m->next_run) m->higher_is_photographic = photographic;
     }
     for (size_t i = 0; i < options.thresholds.count; i++) {
         char *end;
         method *m = named_method(v, "threshold", options.thresholds.item[i], &value, e);
         if (!m) return false;
-        m->thresholded = true;
-        m->threshold = strtod(value, &end);
-        if (*end || !isfinite(m->threshold))
+        double threshold = strtod(value, &end);
+        if (*end || !isfinite(threshold))
             return error_set(e, STATUS_USAGE, "--threshold %s: not a number",
                              options.thresholds.item[i]);
+        for (; m; m = m->next_run) {
+            m->thresholded = true;
+            m->threshold = threshold;
+        }
     }
     return true;
 }
@@ -176,17 +188,21 @@ static bool write_file(const char *path, const evaluation *v, const evaluation_o
     return output_commit(&out, e);
 }
 
+static void warn_of_run(const cli *c, const evaluation *v, const char *name, const method *m)
+{
+    size_t failed = m->errors_elsewhere;
+    for (size_t g = 0; g < v->group_count; g++) failed += method_errors(m, g);
+    if (failed) cli_note(c, "%s: %zu images failed and are not counted", name, failed);
+    if (m->missing) cli_warn(c, "%s: %zu faces are missing", name, m->missing);
+    if (m->unlabelled) cli_warn(c, "%s: %zu faces have no label", name, m->unlabelled);
+    if (m->unknown) cli_warn(c, "%s: %zu lines name unknown faces", name, m->unknown);
+}
+
 static void warn(const cli *c, const evaluation *v)
 {
-    for (size_t i = 0; i < v->method_count; i++) {
-        const method *m = &v->methods[i];
-        size_t failed = m->errors_elsewhere;
-        for (size_t g = 0; g < v->group_count; g++) failed += method_errors(m, g);
-        if (failed) cli_note(c, "%s: %zu images failed and are not counted", m->name, failed);
-        if (m->missing) cli_warn(c, "%s: %zu faces are missing", m->name, m->missing);
-        if (m->unlabelled) cli_warn(c, "%s: %zu faces have no label", m->name, m->unlabelled);
-        if (m->unknown) cli_warn(c, "%s: %zu lines name unknown faces", m->name, m->unknown);
-    }
+    for (size_t i = 0; i < v->method_count; i++)
+        for (const method *m = &v->methods[i]; m; m = m->next_run)
+            warn_of_run(c, v, v->methods[i].name, m);
     size_t photographic = 0;
     for (size_t g = 0; g < v->group_count; g++)
         photographic += v->groups[g].label == FACE_PHOTOGRAPHIC;
@@ -206,8 +222,12 @@ static void run(cli *c, evaluation *v, error *e)
     output out = {0};
     bool operands = c->inputs_given || options.methods.count == 0;
     if (operands && !evaluation_add_stream(v, options.name, &c->inputs, e)) return;
+    if (options.runs.count > 0 && (options.roc || options.histogram)) {
+        error_set(e, STATUS_USAGE, "--roc and --histogram are of single runs: leave out --run");
+        return;
+    }
     if (!add_named(v, "method", &options.methods, e) ||
-        !add_named(v, "column", &options.columns, e) || !apply_settings(v, e) ||
+        !add_named(v, "column", &options.columns, e) || !add_runs(v, e) || !apply_settings(v, e) ||
         !evaluation_run(v, &o, e))
         return;
     warn(c, v);
@@ -229,6 +249,7 @@ int main(int argc, char **argv)
     evaluation_free(&v);
     cli_strings_free(&options.methods);
     cli_strings_free(&options.columns);
+    cli_strings_free(&options.runs);
     cli_strings_free(&options.pairs);
     cli_strings_free(&options.thresholds);
     cli_strings_free(&options.higher);

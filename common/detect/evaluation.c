@@ -15,20 +15,51 @@ double method_oriented(const method *m, double score)
     return m->higher_is_photographic ? -score : score;
 }
 
+size_t method_runs(const method *m)
+{
+    size_t runs = 0;
+    for (; m; m = m->next_run) runs++;
+    return runs;
+}
+
+group_calls method_calls(const method *m, size_t group)
+{
+    group_calls calls = {0};
+    double runs = (double)method_runs(m);
+    for (const method *run = m; run; run = run->next_run)
+        for (size_t i = 0; i < run->count; i++) {
+            if (run->faces[i].group != group) continue;
+            calls.faces += run == m;
+            calls.generated += run->faces[i].decided == DECISION_GENERATED;
+            calls.undecided += run->faces[i].decided == DECISION_NONE;
+        }
+    calls.generated /= runs;
+    calls.undecided /= runs;
+    return calls;
+}
+
+static void method_free(method *m)
+{
+    for (size_t j = 0; j < m->count; j++) free(m->faces[j].id);
+    free(m->faces);
+    free(m->name);
+    free(m->path);
+    free(m->errors);
+    for (size_t j = 0; j < m->failed.count; j++) free((char *)m->failed.item[j]);
+    cli_strings_free(&m->failed);
+    free(m->rows);
+    free(m->replicates);
+    for (method *run = m->next_run, *next; run; run = next) {
+        next = run->next_run;
+        run->next_run = NULL;
+        method_free(run);
+        free(run);
+    }
+}
+
 void evaluation_free(evaluation *v)
 {
-    for (size_t i = 0; i < v->method_count; i++) {
-        method *m = &v->methods[i];
-        for (size_t j = 0; j < m->count; j++) free(m->faces[j].id);
-        free(m->faces);
-        free(m->name);
-        free(m->path);
-        free(m->errors);
-        for (size_t j = 0; j < m->failed.count; j++) free((char *)m->failed.item[j]);
-        cli_strings_free(&m->failed);
-        free(m->rows);
-        free(m->replicates);
-    }
+    for (size_t i = 0; i < v->method_count; i++) method_free(&v->methods[i]);
     for (size_t i = 0; i < v->group_count; i++) free(v->groups[i].source);
     free(v->methods);
     free(v->groups);
@@ -98,14 +129,31 @@ static bool match_first(const evaluation *v, method *m, error *e)
     return true;
 }
 
+/* Runs of one method are averaged over the same faces; all are sorted by id. */
+static bool match_runs(const method *m, error *e)
+{
+    for (const method *run = m->next_run; run; run = run->next_run) {
+        bool same = run->count == m->count;
+        for (size_t j = 0; same && j < m->count; j++)
+            same = strcmp(run->faces[j].id, m->faces[j].id) == 0;
+        if (!same)
+            return error_set(e, STATUS_DATA,
+                             "%s: the faces are not those of %s, as those of another run must be",
+                             run->path, m->path);
+    }
+    return true;
+}
+
 static bool prepare_methods(evaluation *v, const evaluation_options *o, error *e)
 {
+    for (size_t i = 0; i < v->method_count; i++) {
+        for (method *m = &v->methods[i]; m; m = m->next_run)
+            if (!prepare_faces(m, o->seed, e) || !match_first(v, m, e)) return false;
+        if (!match_runs(&v->methods[i], e)) return false;
+    }
     for (size_t i = 0; i < v->method_count; i++)
-        if (!prepare_faces(&v->methods[i], o->seed, e) || !match_first(v, &v->methods[i], e))
-            return false;
-    for (size_t i = 0; i < v->method_count; i++)
-        if (v->methods[i].count)
-            qsort(v->methods[i].faces, v->methods[i].count, sizeof(scored_face), compare_by_group);
+        for (method *m = &v->methods[i]; m; m = m->next_run)
+            if (m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_group);
     return true;
 }
 
@@ -284,19 +332,16 @@ static bool run_replicates(const evaluation *v, const method *m, const evaluatio
     return true;
 }
 
-static bool set_intervals(const evaluation *v, method *m, const evaluation_options *o,
-                          const row_items *rows, error *e)
+static bool set_intervals(const evaluation *v, method *m, const evaluation_options *o, error *e)
 {
-    size_t g = v->generator_count, each = (g + 2) * METRICS, n = (size_t)o->bootstrap;
-    m->replicates = memory_allocate(n * each + 1, sizeof *m->replicates, e);
+    size_t each = (v->generator_count + 2) * METRICS, n = (size_t)o->bootstrap;
     double *values = memory_allocate(n + 1, sizeof *values, e);
-    bool done = m->replicates && values && run_replicates(v, m, o, rows, m->replicates, e);
-    for (size_t k = 0; done && k < each; k++) {
+    for (size_t k = 0; values && k < each; k++) {
         for (size_t b = 0; b < n; b++) values[b] = m->replicates[b * each + k];
         interval_set(&m->rows[k / METRICS].metric[k % METRICS], values, n, o->confidence);
     }
     free(values);
-    return done;
+    return values != NULL;
 }
 
 static bool compute_rows(const evaluation *v, method *m, const evaluation_options *o,
@@ -327,15 +372,40 @@ static bool compute_rows(const evaluation *v, method *m, const evaluation_option
     return done;
 }
 
-bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e)
+/* Values and replicates of one run. */
+static bool compute_run(const evaluation *v, method *m, const evaluation_options *o, error *e)
 {
-    size_t rows = v->generator_count + 2;
+    size_t rows = v->generator_count + 2, n = (size_t)o->bootstrap * rows * METRICS;
     row_items *items = memory_zeroed(rows, sizeof *items, e);
-    bool done = items && compute_rows(v, m, o, items, e) &&
-                (o->bootstrap == 0 || set_intervals(v, m, o, items, e));
+    m->replicates = memory_allocate(n + 1, sizeof *m->replicates, e);
+    bool done = items && m->replicates && compute_rows(v, m, o, items, e) &&
+                (n == 0 || run_replicates(v, m, o, items, m->replicates, e));
     for (size_t r = 0; items && r < rows; r++) free(items[r].items);
     free(items);
     return done;
+}
+
+/* The mean over runs in place of the values of the first. */
+static void average_runs(const evaluation *v, method *m, const evaluation_options *o)
+{
+    size_t each = (v->generator_count + 2) * METRICS, n = (size_t)o->bootstrap * each;
+    double runs = (double)method_runs(m);
+    for (const method *run = m->next_run; run; run = run->next_run) {
+        for (size_t k = 0; k < each; k++)
+            m->rows[k / METRICS].metric[k % METRICS].value +=
+                run->rows[k / METRICS].metric[k % METRICS].value;
+        for (size_t k = 0; k < n; k++) m->replicates[k] += run->replicates[k];
+    }
+    for (size_t k = 0; k < each; k++) m->rows[k / METRICS].metric[k % METRICS].value /= runs;
+    for (size_t k = 0; k < n; k++) m->replicates[k] /= runs;
+}
+
+bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e)
+{
+    for (method *run = m; run; run = run->next_run)
+        if (!compute_run(v, run, o, e)) return false;
+    if (m->next_run) average_runs(v, m, o);
+    return o->bootstrap == 0 || set_intervals(v, m, o, e);
 }
 
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)

@@ -46,6 +46,9 @@ typedef struct method {
     cli_strings failed;      /* their ids, copied; sorted once prepared */
     evaluation_row *rows;    /* (generators + 2): then mean, then overall */
     double *replicates;      /* (bootstrap, generators + 2, METRICS) */
+    /* Another run of the same detector, trained with another seed for example, on the same faces:
+       rows and replicates of the first are means over all runs. Owned; NULL: there is no other. */
+    struct method *next_run;
 } method;
 
 typedef struct evaluation {
@@ -55,6 +58,7 @@ typedef struct evaluation {
     size_t generator_count;
     method *methods;
     size_t method_count, method_capacity;
+    bool runs_allowed;
     bool *
         paired; /* (generators, groups): is this photographic group compared with that generator? */
 } evaluation;
@@ -76,6 +80,8 @@ bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *i
    line just id and score. An empty score, "nan" or "NA" is a failed image. Faces without label are
    looked up by id among the methods added before. */
 bool evaluation_add_table(evaluation *v, const char *name, const char *path, error *e);
+/* What is added from now on under a name that is there already is a run of that method. */
+void evaluation_allow_runs(evaluation *v);
 
 /* The method of that name; NULL when there is none. */
 method *evaluation_method(const evaluation *v, const char *name);
@@ -107,6 +113,14 @@ comparison *evaluation_comparisons(const evaluation *v, const evaluation_options
 ranked_item *evaluation_ranked(const evaluation *v, const method *m, size_t row,
                                const evaluation_options *o, size_t *count, error *e);
 
+/* How many runs a method has: 1 or more. */
+size_t method_runs(const method *m);
+/* What a method says of the faces of a group; counts of decisions are means over its runs. */
+typedef struct group_calls {
+    size_t faces;
+    double generated, undecided;
+} group_calls;
+group_calls method_calls(const method *m, size_t group);
 /* The score with its sign such that higher means generated. */
 double method_oriented(const method *m, double score);
 

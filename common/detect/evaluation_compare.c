@@ -6,11 +6,12 @@
 #include <string.h>
 
 /* A view of m with the faces that `other` has, too. Both are sorted by group and id. */
-static bool restrict_faces(const method *m, const method *other, method *out, error *e)
+static bool restrict_run(const method *m, const method *other, method *out, error *e)
 {
     *out = *m;
     out->rows = NULL;
     out->replicates = NULL;
+    out->next_run = NULL;
     out->count = 0;
     out->faces = memory_allocate(m->count + 1, sizeof *out->faces, e);
     for (size_t i = 0, j = 0; out->faces && i < m->count && j < other->count;) {
@@ -21,6 +22,16 @@ static bool restrict_faces(const method *m, const method *other, method *out, er
         j += order >= 0;
     }
     return out->faces != NULL;
+}
+
+static bool restrict_faces(const method *m, const method *other, method *out, error *e)
+{
+    if (!restrict_run(m, other, out, e)) return false;
+    for (method **next = &out->next_run; (m = m->next_run); next = &(*next)->next_run) {
+        *next = memory_zeroed(1, sizeof **next, e);
+        if (!*next || !restrict_run(m, other, *next, e)) return false;
+    }
+    return true;
 }
 
 static bool subtract(const evaluation *v, const method *x, const method *y,
@@ -48,6 +59,12 @@ static void free_view(method *m)
     free(m->faces);
     free(m->rows);
     free(m->replicates);
+    for (method *run = m->next_run, *next; run; run = next) {
+        next = run->next_run;
+        run->next_run = NULL;
+        free_view(run);
+        free(run);
+    }
 }
 
 bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluation_options *o,

@@ -47,16 +47,12 @@ static json_t *row_object(const evaluation *v, const method *m, size_t row)
 
 static json_t *source_object(const evaluation *v, const method *m, size_t group)
 {
-    size_t faces = 0, called = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->faces[i].group != group) continue;
-        faces++;
-        called += m->faces[i].decided == DECISION_GENERATED;
-    }
-    return json_pack("{s:o, s:s, s:I, s:I, s:I}", "source", text(v->groups[group].source), "label",
-                     face_label_names[v->groups[group].label], "faces", (json_int_t)faces,
-                     "called_generated", (json_int_t)called, "failed",
-                     (json_int_t)method_errors(m, group));
+    group_calls calls = method_calls(m, group);
+    json_t *called =
+        m->next_run ? json_real(calls.generated) : json_integer((json_int_t)calls.generated);
+    return json_pack("{s:o, s:s, s:I, s:o, s:I}", "source", text(v->groups[group].source), "label",
+                     face_label_names[v->groups[group].label], "faces", (json_int_t)calls.faces,
+                     "called_generated", called, "failed", (json_int_t)method_errors(m, group));
 }
 
 static json_t *method_object(const evaluation *v, const method *m)
@@ -72,6 +68,7 @@ static json_t *method_object(const evaluation *v, const method *m)
     json_object_set_new(object, "name", text(m->name));
     json_object_set_new(object, "higher",
                         json_string(m->higher_is_photographic ? "photographic" : "generated"));
+    json_object_set_new(object, "runs", json_integer((json_int_t)method_runs(m)));
     json_object_set_new(object, "sources", sources);
     json_object_set_new(object, "generators", generators);
     json_object_set_new(object, "mean", row_object(v, m, v->generator_count));

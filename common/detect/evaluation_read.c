@@ -34,10 +34,37 @@ method *evaluation_method(const evaluation *v, const char *name)
     return NULL;
 }
 
+void evaluation_allow_runs(evaluation *v)
+{
+    v->runs_allowed = true;
+}
+
+static method *new_run(method *of, const char *path, error *e)
+{
+    while (of->next_run) of = of->next_run;
+    method *m = memory_zeroed(1, sizeof *m, e);
+    char *copy = strdup(path);
+    if (!m || !copy) {
+        free(m);
+        free(copy);
+        error_set(e, STATUS_SYSTEM, "out of memory");
+        return NULL;
+    }
+    m->path = copy;
+    of->next_run = m;
+    return m;
+}
+
 method *evaluation_new_method(evaluation *v, const char *name, const char *path, error *e)
 {
-    if (evaluation_method(v, name)) {
+    method *named = evaluation_method(v, name);
+    if (named && v->runs_allowed) return new_run(named, path, e);
+    if (named) {
         error_set(e, STATUS_USAGE, "two detectors are named '%s'", name);
+        return NULL;
+    }
+    if (v->runs_allowed) {
+        error_set(e, STATUS_USAGE, "no detector is named '%s', of which this is to be a run", name);
         return NULL;
     }
     if (v->method_count == v->method_capacity) {

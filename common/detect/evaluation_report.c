@@ -92,7 +92,9 @@ static bool print_summary(reporting *r, const method *m, error *e)
     size_t rows = r->v->generator_count + 2, bounds = bounds_columns(r);
     char title[300];
     table t;
-    snprintf(title, sizeof title, "%s: generated is positive%s", m->name,
+    char runs[40] = "";
+    if (m->next_run) snprintf(runs, sizeof runs, ", means of %zu runs", method_runs(m));
+    snprintf(title, sizeof title, "%s%s: generated is positive%s", m->name, runs,
              is_exact(r) ? "" : "; per cent, F a fraction");
     if (!table_create(&t, rows + 1, 3 + METRICS + 2 * bounds, title, e)) return false;
     table_set(&t, 0, 0, "generator");
@@ -130,21 +132,15 @@ static bool print_sources(reporting *r, const method *m, error *e)
     static const char *const heading[] = {"source", "label", "faces", "called generated", "failed"};
     for (size_t c = 0; c < 5; c++) table_set(&t, 0, c, "%s", heading[c]);
     for (size_t g = 0; g < r->v->group_count; g++) {
-        size_t faces = 0, called = 0, undecided = 0;
-        for (size_t i = 0; i < m->count; i++) {
-            if (m->faces[i].group != g) continue;
-            faces++;
-            called += m->faces[i].decided == DECISION_GENERATED;
-            undecided += m->faces[i].decided == DECISION_NONE;
-        }
+        group_calls calls = method_calls(m, g);
         table_set(&t, g + 1, 0, "%s", r->v->groups[g].source);
         table_set(&t, g + 1, 1, "%s", face_label_names[r->v->groups[g].label]);
-        table_set(&t, g + 1, 2, "%zu", faces);
-        if (faces == 0 || undecided)
+        table_set(&t, g + 1, 2, "%zu", calls.faces);
+        if (calls.faces == 0 || calls.undecided > 0)
             table_set(&t, g + 1, 3, "%s", is_exact(r) ? "nan" : "-");
         else
             table_set(&t, g + 1, 3, is_exact(r) ? "%.9g" : "%.2f %%",
-                      (is_exact(r) ? 1 : 100) * (double)called / (double)faces);
+                      (is_exact(r) ? 1 : 100) * calls.generated / (double)calls.faces);
         table_set(&t, g + 1, 4, "%zu", method_errors(m, g));
     }
     print_table(r, &t);
