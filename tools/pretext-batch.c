@@ -94,7 +94,8 @@ static bool put_preprocessing(const job *j, stream_chunk *k, error *e)
     preprocessing p = {.mean = {0.48145466f, 0.4578275f, 0.40821073f},
                        .std = {0.26862954f, 0.26130258f, 0.27577711f}};
     if (!preprocessing_get(&p, before, e)) return error_context(e, "the faces' header");
-    preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling);
+    if (!preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling))
+        return error_set(e, STATUS_DATA, "the faces' header: the preprocessing has too many steps");
     p.size = j->side;
     if (!preprocessing_check(&p, e)) return false;
     preprocessing_put(k, &p);

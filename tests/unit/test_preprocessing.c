@@ -51,6 +51,10 @@ static void faces_go_on_where_they_are(void **state)
     assert_true(preprocessing_add_step(&p, 40, RESAMPLE_ANTIALIAS)); /* is that large already */
     assert_true(preprocessing_add_step(&p, 20, RESAMPLE_ANTIALIAS));
     assert_int_equal(p.step_count, 2);
+    preprocessing full = p;
+    assert_true(preprocessing_add_step(&full, 30, RESAMPLE_ANTIALIAS));
+    assert_true(preprocessing_add_step(&full, 10, RESAMPLE_ANTIALIAS));
+    assert_false(preprocessing_add_step(&full, 20, RESAMPLE_ANTIALIAS));
     assert_int_equal(p.step[0].how, RESAMPLE_BILINEAR);
     p.size = 20;
     image stored = ruled_square(20), whole = ruled_square(40), other = ruled_square(30), out = {0};
