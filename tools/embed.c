@@ -4,6 +4,7 @@
 #include "face/face_source.h"
 #include "model/image_encoder.h"
 #include "model/model.h"
+#include "nn/l2norm.h"
 #include "nn/threads.h"
 #include "stream/writer.h"
 
@@ -59,17 +60,6 @@ typedef struct embedding_run {
 /* ---- Writing ------------------------------------------------------------------------------------
  */
 
-/* Scales to unit length; false when the vector has none. */
-static bool normalise(float *vector, int dimension)
-{
-    double sum = 0;
-    for (int i = 0; i < dimension; i++) sum += (double)vector[i] * vector[i];
-    if (!(sum > 0) || !isfinite(sum)) return false;
-    double scale = 1 / sqrt(sum);
-    for (int i = 0; i < dimension; i++) vector[i] = (float)(vector[i] * scale);
-    return true;
-}
-
 static void put_face(embedding_run *run, const input_item *item, const input_face *face,
                      float *vector)
 {
@@ -79,7 +69,8 @@ static void put_face(embedding_run *run, const input_item *item, const input_fac
     const msgpack_object *from = item->record ? &item->record->object : NULL;
     int dimension = run->network->config.embedding_dim;
     const char *reason = face->status && !face->reason ? "out of memory" : face->reason;
-    if (!reason && !normalise(vector, dimension)) reason = "the embedding is not finite";
+    double length = reason ? 0 : l2norm_row(vector, vector, (size_t)dimension);
+    if (!reason && !(length > 0 && isfinite(length))) reason = "the embedding is not finite";
     if (reason) {
         put_error_record(&run->chunk, run->c, face->id ? face->id : "", reason, from);
         return;

@@ -1,8 +1,9 @@
 /* Nearest neighbours: exact search by blocks of matrix products. */
 #include "detect/neighbours.h"
 
+#include "nn/l2norm.h"
+
 #include <cblas.h>
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,14 +139,6 @@ bool neighbours_of_points(const points *p, size_t k, int threads, uint32_t *inde
 
 /* ---- The detector --------------------------------------------------------------------------- */
 
-static void normalise(const float *row, size_t d, float *out)
-{
-    double sum = 0;
-    for (size_t j = 0; j < d; j++) sum += (double)row[j] * (double)row[j];
-    double scale = sum > 0 ? 1 / sqrt(sum) : 0;
-    for (size_t j = 0; j < d; j++) out[j] = (float)(scale * (double)row[j]);
-}
-
 bool neighbours_create(neighbours *n, const points *p, const uint8_t *labels, size_t k, error *e)
 {
     size_t d = p->dimension, generated = 0;
@@ -159,7 +152,7 @@ bool neighbours_create(neighbours *n, const points *p, const uint8_t *labels, si
         neighbours_free(n);
         return false;
     }
-    for (size_t i = 0; i < p->count; i++) normalise(points_row(p, i), d, n->vectors + i * d);
+    for (size_t i = 0; i < p->count; i++) l2norm_row(n->vectors + i * d, points_row(p, i), d);
     memcpy(n->labels, labels, p->count);
     return true;
 }
@@ -181,7 +174,7 @@ bool neighbours_predict(const neighbours *n, const points *x, int threads, doubl
     points stored = {n->vectors, NULL, n->count, d}, asked = {queries, NULL, x->count, d};
     bool done = queries && index;
     if (done) {
-        for (size_t i = 0; i < x->count; i++) normalise(points_row(x, i), d, queries + i * d);
+        for (size_t i = 0; i < x->count; i++) l2norm_row(queries + i * d, points_row(x, i), d);
         done = search_all(&stored, &asked, n->k, false, threads, index, NULL, e);
     }
     for (size_t i = 0; done && i < x->count; i++) {

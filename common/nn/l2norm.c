@@ -2,7 +2,6 @@
 #include "nn/l2norm.h"
 
 #include <math.h>
-#include <stddef.h>
 
 static const double shortest = 1e-12;
 
@@ -32,4 +31,13 @@ void l2norm_jvp(double *y_tangent, const double *x_tangent, const double *y, con
                 int n, int width)
 {
     l2norm_backward(y_tangent, x_tangent, y, length, n, width);
+}
+
+double l2norm_row(float *to, const float *from, size_t width)
+{
+    double square = 0;
+    for (size_t k = 0; k < width; k++) square += (double)from[k] * from[k];
+    double scale = square > 0 ? 1 / sqrt(square) : 0;
+    for (size_t k = 0; k < width; k++) to[k] = (float)(from[k] * scale);
+    return sqrt(square);
 }

@@ -425,6 +425,12 @@ static void test_l2norm(void **state)
     assert_true(unit[0] == 0 && unit[1] == 0);
     l2norm_backward(d, d, unit, &length, 1, 2);
     assert_true(near(d[0], 1, 1e-9) && near(d[1], -1, 1e-9));
+
+    float row[2] = {3e30f, -4e30f}, none[2] = {0, 0}, broken[2] = {1, NAN};
+    assert_true(near(l2norm_row(row, row, 2), 5e30, 1e24));
+    assert_true(near(row[0], 0.6, 1e-7) && near(row[1], -0.8, 1e-7));
+    assert_true(l2norm_row(none, none, 2) == 0 && none[0] == 0 && none[1] == 0);
+    assert_true(isnan(l2norm_row(broken, broken, 2)));
 }
 
 /* ---- ReLU: 100 numbers, none near the kink ----------------------------------------------------
