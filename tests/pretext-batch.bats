@@ -253,6 +253,18 @@ END
   assert_status 64
 }
 
+@test "steps of resizing are added to those of the faces, four at most" {
+  STEPS="32 24 16" faces 40 16 photographic warp >f
+  batch --size 12 --shift 2 f -o b
+  sides=$(stream-dump b | head -1 | grep -o '"side":[0-9]*' | tr '\n' ' ')
+  [ "$sides" = '"side":32 "side":24 "side":16 "side":14 ' ]
+  STEPS="64 32 24 16" faces 40 16 photographic warp >f
+  run batch --size 12 --shift 2 f -o c
+  [ "$status" -eq 65 ]
+  [ "$output" = "pretext-batch: f: the header: the preprocessing has too many steps" ]
+  [ ! -e c ]
+}
+
 @test "a file cut anywhere is refused like a pipe" {
   faces 4 4 >f
   size=$(stat -c %s f)

@@ -93,11 +93,13 @@ static bool put_preprocessing(const job *j, stream_chunk *k, error *e)
     /* CLIP's normalisation (METHOD section 6). */
     preprocessing p = {.mean = {0.48145466f, 0.4578275f, 0.40821073f},
                        .std = {0.26862954f, 0.26130258f, 0.27577711f}};
-    if (!preprocessing_get(&p, before, e)) return error_context(e, "the faces' header");
-    if (!preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling))
-        return error_set(e, STATUS_DATA, "the faces' header: the preprocessing has too many steps");
+    bool done =
+        preprocessing_get(&p, before, e) &&
+        (preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling) ||
+         error_set(e, STATUS_DATA, "the preprocessing has too many steps"));
     p.size = j->side;
-    if (!preprocessing_check(&p, e)) return false;
+    if (!done || !preprocessing_check(&p, e))
+        return error_context(e, "%s: the header", cli_input_name(j->c->inputs.item[0]));
     preprocessing_put(k, &p);
     return true;
 }

@@ -34,6 +34,11 @@ void cli_strings_free(cli_strings *list)
     *list = (cli_strings){0};
 }
 
+const char *cli_input_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 /* ---- Messages -----------------------------------------------------------------------------------
  */
 

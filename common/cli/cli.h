@@ -95,6 +95,9 @@ void cli_detail(const cli *c, const char *format, ...) __attribute__((format(pri
 bool cli_strings_add(cli_strings *list, const char *string, error *e);
 void cli_strings_free(cli_strings *list);
 
+/* As messages name an input: its path, or "standard input" for "-". */
+const char *cli_input_name(const char *path);
+
 #define CLI_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 #endif

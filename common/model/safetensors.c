@@ -1,6 +1,7 @@
 /* The safetensors format: reading, with every number checked, and writing. */
 #include "model/safetensors.h"
 
+#include "cli/cli.h"
 #include "cli/output.h"
 #include "model/source.h"
 
@@ -195,7 +196,7 @@ tensor_file *safetensors_open(const char *path, error *e)
     *f = (tensor_file){
         .format = "safetensors", .reader = r, .load = reader_load, .close = reader_close};
     r->source.fd = -1;
-    f->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+    f->path = strdup(cli_input_name(path));
     if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
     bool standard = strcmp(path, "-") == 0;
     if (f->path && source_open(&r->source, standard ? path : f->path, e) && header_read(r, e) &&

@@ -1,6 +1,8 @@
 /* Random access to the bytes of an input. */
 #include "model/source.h"
 
+#include "cli/cli.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@ static bool source_slurp(source *s, error *e)
 bool source_open(source *s, const char *path, error *e)
 {
     bool standard = strcmp(path, "-") == 0;
-    *s = (source){.path = standard ? "standard input" : path, .fd = STDIN_FILENO};
+    *s = (source){.path = cli_input_name(path), .fd = STDIN_FILENO};
     if (!standard) s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
     struct stat status;

@@ -37,8 +37,7 @@ struct stream_index {
 
 static const char *input_name(const stream_index *x)
 {
-    const char *path = x->inputs->item[x->file];
-    return strcmp(path, "-") == 0 ? "standard input" : path;
+    return cli_input_name(x->inputs->item[x->file]);
 }
 
 /* ---- Mapping -------------------------------------------------------------------------------- */

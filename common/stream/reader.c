@@ -32,7 +32,7 @@ struct stream_reader {
 const char *stream_reader_input(const stream_reader *r)
 {
     size_t i = r->input < r->inputs->count ? r->input : r->inputs->count - 1;
-    return strcmp(r->inputs->item[i], "-") == 0 ? "standard input" : r->inputs->item[i];
+    return cli_input_name(r->inputs->item[i]);
 }
 
 static bool open_input(stream_reader *r, error *e)
