@@ -141,6 +141,45 @@ END
   [ "$(tag iso "$(line own.jpg)")" = 400.0 ]
 }
 
+@test "records of exif-extract are metadata as well: the same values come out" {
+  make_files
+  exif-extract made/plain.jpg -o first
+  stream-dump first | grep '"type":"photo"' >records.jsonl
+  exif-extract --metadata records.jsonl -o second
+  values() { stream-dump "$1" | grep -o '"exif":{[^}]*}'; }
+  [ -n "$(values first)" ]
+  [ "$(values first)" = "$(values second)" ]
+}
+
+@test "metadata fill in what the file says without meaning" {
+  make_files
+  for file in time-no-denominator make-blank; do
+    echo "{\"path\": \"made/$file.jpg\", \"ExposureTime\": \"1/60\", \"Make\": \"SONY\"}"
+  done >meta.jsonl
+  exif-extract --metadata meta.jsonl made/time-no-denominator.jpg made/make-blank.jpg -o out
+  [ "$(stream-dump out | grep -c '"exif":{"make":"Sony","exposure_time":0.016666666666666666}')" = 2 ]
+}
+
+@test "ids that are numbers keep all their digits; Flickr's replies name their photo inside" {
+  cat >meta.jsonl <<'END'
+{"id": 1234567890123456789, "ISO": 100}
+{"id": 1234567890123456790, "ISO": ["200", "400"]}
+{"photo": {"id": "4324", "exif": [{"tagspace": "IFD0", "tag": "Make", "label": "Make", "raw": "SONY"}]}, "stat": "ok"}
+{"id": 123456789012345678901, "ISO": 18446744073709551616}
+END
+  exif-extract --metadata meta.jsonl -o out
+  ids=$(stream-dump out | grep -o '"id":"[^"]*"' | tr '\n' ' ')
+  [ "$ids" = '"id":"1234567890123456789" "id":"1234567890123456790" "id":"4324" "id":"3" ' ]
+  [ "$(tag iso "$(stream-dump out | sed -n 3p)")" = 200.0 ]
+  [ "$(tag make "$(stream-dump out | sed -n 4p)")" = Sony ]
+}
+
+@test "standard input cannot be a file and the metadata at once" {
+  run exif-extract --metadata - made.jpg - </dev/null
+  assert_status 64
+  [[ $output == *'standard input is named twice'* ]]
+}
+
 @test "metadata that is no JSON is 65 with its line, and a missing one 66" {
   printf '{"id":1}\n{"id":2,}\n' >broken
   run exif-extract --metadata broken -o out

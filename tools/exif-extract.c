@@ -190,6 +190,11 @@ static bool join(extraction *x, error *e)
 static void run(cli *c, error *e)
 {
     extraction x = {.c = c, .from_files = c->inputs_given || !options.metadata};
+    for (size_t i = 0; x.from_files && options.metadata && i < c->inputs.count; i++) {
+        if (strcmp(options.metadata, "-") || strcmp(c->inputs.item[i], "-")) continue;
+        error_set(e, STATUS_USAGE, "standard input is named twice: as a file and as --metadata");
+        return;
+    }
     if (options.metadata && !(x.metadata = metadata_open(options.metadata, e))) return;
     x.count = x.from_files ? c->inputs.count : metadata_count(x.metadata);
     if (join(&x, e) && extract(&x, e)) report(&x, e);

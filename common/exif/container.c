@@ -10,6 +10,14 @@ void exif_container_add(exif_container *c, uint64_t offset, uint64_t size)
         c->place[c->place_count++] = (exif_place){offset, size, NULL};
 }
 
+void exif_container_add_chunk(exif_container *c, exif_source *s, uint64_t offset, uint32_t size)
+{
+    const unsigned char *p = size >= 6 ? exif_source_view(s, offset, 6) : NULL;
+    uint32_t prefix = p && !memcmp(p, "Exif\0", 5) ? 6 : 0;
+    uint64_t left = s->size - offset;
+    exif_container_add(c, offset + prefix, (size < left ? size : left) - prefix);
+}
+
 void exif_container_add_bytes(exif_container *c, unsigned char *bytes, uint64_t size)
 {
     if (c->place_count < CONTAINER_BLOCKS)

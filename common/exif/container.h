@@ -28,6 +28,8 @@ void exif_container_free(exif_container *c);
 /* For the readers of the formats: notes a block in the file, or one in memory, which it takes over.
  */
 void exif_container_add(exif_container *c, uint64_t offset, uint64_t size);
+/* A chunk's block, which some writers begin with JPEG's "Exif\0\0". */
+void exif_container_add_chunk(exif_container *c, exif_source *s, uint64_t offset, uint32_t size);
 void exif_container_add_bytes(exif_container *c, unsigned char *bytes, uint64_t size);
 
 /* The formats, each called after its signature was seen. */

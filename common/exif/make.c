@@ -189,31 +189,49 @@ static const char *find_spelling(const char *spelling)
     return NULL;
 }
 
-static bool cut_company_word(char *spelling)
+/* A make without its blanks and signs, in lower case. */
+typedef struct spelling {
+    char text[128];
+    bool begins[128]; /* a word begins at this letter */
+    size_t length;
+} spelling;
+
+static bool squeeze(spelling *s, const char *make)
 {
-    size_t n = strlen(spelling);
+    bool begins = true;
+    s->length = 0;
+    for (; *make; make++) {
+        if (!isalnum((unsigned char)*make)) {
+            begins = true;
+            continue;
+        }
+        if (s->length == sizeof s->text - 1) return false;
+        s->begins[s->length] = begins;
+        s->text[s->length++] = (char)tolower((unsigned char)*make);
+        begins = false;
+    }
+    s->text[s->length] = '\0';
+    return true;
+}
+
+static bool cut_company_word(spelling *s)
+{
     for (size_t i = 0; i < sizeof company_words / sizeof *company_words; i++) {
         size_t k = strlen(company_words[i]);
-        if (n > k && !strcmp(spelling + n - k, company_words[i])) {
-            spelling[n - k] = '\0';
-            return true;
-        }
+        if (s->length <= k || !s->begins[s->length - k]) continue;
+        if (strcmp(s->text + s->length - k, company_words[i])) continue;
+        s->text[s->length -= k] = '\0';
+        return true;
     }
     return false;
 }
 
 static const char *find_brand(const char *make)
 {
-    char spelling[128];
-    size_t n = 0;
-    for (; *make; make++) {
-        if (!isalnum((unsigned char)*make)) continue;
-        if (n == sizeof spelling - 1) return NULL;
-        spelling[n++] = (char)tolower((unsigned char)*make);
-    }
-    spelling[n] = '\0';
-    const char *brand = find_spelling(spelling);
-    while (!brand && cut_company_word(spelling)) brand = find_spelling(spelling);
+    spelling s;
+    if (!squeeze(&s, make)) return NULL;
+    const char *brand = find_spelling(s.text);
+    while (!brand && cut_company_word(&s)) brand = find_spelling(s.text);
     return brand;
 }
 

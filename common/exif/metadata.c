@@ -108,7 +108,8 @@ static bool add_object(metadata_table *m, size_t start, size_t size, const json_
     char buffer[32];
     if (!make_room((void **)&m->span, m->count, &m->capacity, sizeof *m->span, e)) return false;
     for (int i = 0; metadata_name_keys[i]; i++) {
-        const char *name = metadata_name_value(object, metadata_name_keys[i], buffer);
+        const char *name =
+            metadata_name_value(metadata_names(object), metadata_name_keys[i], buffer);
         if (name && !add_name(m, name, m->count, e)) return false;
     }
     m->span[m->count++] = (object_span){start, size};
@@ -119,7 +120,7 @@ static bool add_object(metadata_table *m, size_t start, size_t size, const json_
 static bool read_object(metadata_table *m, size_t *at, const char *path, error *e)
 {
     json_error_t problem;
-    json_t *object = json_loadb(m->text + *at, m->size - *at, METADATA_JSON_FLAGS, &problem);
+    json_t *object = metadata_json_load(m->text + *at, m->size - *at, &problem);
     if (!object)
         return error_set(e, STATUS_DATA, "%s: line %zu: not JSON: %s", path,
                          line_of(m, *at) + (problem.line > 1 ? (size_t)problem.line - 1 : 0),
@@ -288,8 +289,8 @@ metadata_object *metadata_get(const metadata_table *m, size_t index)
 {
     metadata_object *o = calloc(1, sizeof *o);
     if (!o) return NULL;
-    o->json =
-        json_loadb(m->text + m->span[index].start, m->span[index].size, METADATA_JSON_FLAGS, NULL);
+    json_error_t problem;
+    o->json = metadata_json_load(m->text + m->span[index].start, m->span[index].size, &problem);
     if (o->json) return o;
     free(o);
     return NULL;

@@ -8,22 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NESTING_LIMIT = 4 };
+enum { NESTING_LIMIT = 4, METADATA_JSON_FLAGS = JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL };
 
 const char *const metadata_name_keys[] = {"SourceFile", "path",      "file",  "filename",
                                           "FileName",   "file_name", "image", "photo",
                                           "photo_id",   "id",        NULL};
 
-/* Objects that hold tags, beside exiftool's groups. */
-static const char *const tag_holders[] = {"exif", "exif_raw", "tags", "metadata", "photo", NULL};
+/* Objects that hold tags, beside exiftool's groups. Of records as written here `exif` has the
+   values in units of the method; `exif_raw`, those as stored (APEX), would be mistaken for them. */
+static const char *const tag_holders[] = {"exif", "tags", "metadata", "photo", NULL};
+
+json_t *metadata_json_load(const char *text, size_t size, json_error_t *problem)
+{
+    json_t *object = json_loadb(text, size, METADATA_JSON_FLAGS, problem);
+    if (object || json_error_code(problem) != json_error_numeric_overflow) return object;
+    return json_loadb(text, size, METADATA_JSON_FLAGS | JSON_DECODE_INT_AS_REAL, problem);
+}
 
 const char *metadata_name_value(const json_t *object, const char *key, char buffer[32])
 {
     const json_t *value = json_object_get(object, key);
     if (json_is_string(value) && *json_string_value(value)) return json_string_value(value);
-    if (!json_is_real(value) || json_real_value(value) != floor(json_real_value(value)))
-        return NULL;
-    snprintf(buffer, 32, "%.0f", fabs(json_real_value(value)) < 1e18 ? json_real_value(value) : 0);
+    if (!json_is_integer(value)) return NULL;
+    snprintf(buffer, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     return buffer;
 }
 
@@ -54,14 +61,19 @@ static void set_number(photo_tags *t, photo_key key, double x)
         *v = (tag_value){.kind = VALUE_REAL, .count = 1, .real = {x}};
 }
 
-/* [100, 200]: several numbers of one tag. */
+/* [100, 200]: several numbers of one tag; of texts the first counts. */
 static bool set_list(photo_tags *t, photo_key key, const json_t *list)
 {
+    const json_t *first = json_array_get(list, 0);
+    if (json_is_string(first)) {
+        photo_tags_set_text(t, key, json_string_value(first), json_string_length(first));
+        return true;
+    }
     tag_value v = {.kind = VALUE_REAL};
     for (size_t i = 0; i < json_array_size(list) && v.count < VALUE_ITEMS; i++) {
         const json_t *item = json_array_get(list, i);
-        if (!json_is_real(item)) return false;
-        v.real[v.count++] = json_real_value(item);
+        if (!json_is_number(item)) return false;
+        v.real[v.count++] = json_number_value(item);
     }
     if (v.count) t->value[key] = v;
     return v.count > 0;
@@ -75,8 +87,9 @@ static bool set_value(photo_tags *t, photo_key key, const json_t *value)
     case JSON_STRING:
         photo_tags_set_text(t, key, json_string_value(value), json_string_length(value));
         return true;
+    case JSON_INTEGER:
     case JSON_REAL:
-        set_number(t, key, json_real_value(value));
+        set_number(t, key, json_number_value(value));
         return true;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -151,10 +164,20 @@ void metadata_photo(const metadata_object *o, exif_photo *p)
     exif_photo_take_size_tags(p);
 }
 
+const json_t *metadata_names(const json_t *object)
+{
+    char buffer[32];
+    const json_t *photo = json_object_get(object, "photo");
+    for (int i = 0; metadata_name_keys[i]; i++)
+        if (metadata_name_value(object, metadata_name_keys[i], buffer)) return object;
+    return photo ? photo : object;
+}
+
 const char *metadata_name(const metadata_object *o)
 {
     for (int i = 0; metadata_name_keys[i]; i++) {
-        const char *name = metadata_name_value(o->json, metadata_name_keys[i], (char *)o->id);
+        const char *name =
+            metadata_name_value(metadata_names(o->json), metadata_name_keys[i], (char *)o->id);
         if (name) return name;
     }
     return "";

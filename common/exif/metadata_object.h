@@ -14,10 +14,14 @@ struct metadata_object {
 /* The keys under which an object may name its photo, paths first; NULL-ended. */
 extern const char *const metadata_name_keys[];
 
+/* What holds an object's names: itself, or its `photo` if it has none, as in Flickr's replies. */
+const json_t *metadata_names(const json_t *object);
+
 /* The name under one key: a text, or a whole number put into `buffer`; NULL when there is none. */
 const char *metadata_name_value(const json_t *object, const char *key, char buffer[32]);
 
-/* Options for jansson: whole numbers may exceed 64 bits, texts may hold NUL. */
-enum { METADATA_JSON_FLAGS = JSON_DISABLE_EOF_CHECK | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
+/* Reads the object that the text begins with. Texts may hold NUL; whole numbers beyond 64 bits are
+   read as real ones. */
+json_t *metadata_json_load(const char *text, size_t size, json_error_t *problem);
 
 #endif

@@ -179,6 +179,16 @@ bool photo_normalise(const photo_tags *t, photo_key key, photo_setting *out)
     return t->value[key].kind != VALUE_ABSENT && normalisers[key](t, key, out);
 }
 
+void photo_tags_complete(photo_tags *t, const photo_tags *from)
+{
+    photo_setting setting;
+    for (photo_key key = 0; key < KEY_COUNT; key++) {
+        bool has = key < KEY_NORMALISED ? photo_normalise(t, key, &setting)
+                                        : t->value[key].kind != VALUE_ABSENT;
+        if (!has && from->value[key].kind != VALUE_ABSENT) photo_tags_copy(t, key, from);
+    }
+}
+
 int photo_orientation(const photo_tags *t)
 {
     const tag_value *v = &t->value[KEY_ORIENTATION];

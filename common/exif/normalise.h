@@ -16,6 +16,9 @@ typedef struct photo_setting {
    are codes and texts that name a class, as exiftool, Flickr or libexif print it, both do. */
 bool photo_normalise(const photo_tags *t, photo_key key, photo_setting *out);
 
+/* Takes from `from` what `t` does not have, or has without meaning. */
+void photo_tags_complete(photo_tags *t, const photo_tags *from);
+
 /* 1..8 as the standard defines them, or 0 when missing or invalid. */
 int photo_orientation(const photo_tags *t);
 

@@ -49,8 +49,11 @@ static bool read_source(exif_photo *p, exif_source *s, const char *path, error *
     p->width = c.width;
     p->height = c.height;
     exif_container_free(&c);
-    if (!strcmp(c.format, "TIFF")) exif_photo_take_size_tags(p); /* it has no other */
-    if (p->width == 0 && (blocks == 0 || !strcmp(c.format, "TIFF")))
+    if (!strcmp(c.format, "TIFF")) { /* it has no other size, and its directory is no EXIF yet */
+        exif_photo_take_size_tags(p);
+        blocks = photo_tags_any(&p->tags);
+    }
+    if (p->width == 0 && blocks == 0)
         return error_set(e, STATUS_DATA, "%s: damaged %s file: it has no image header", path,
                          c.format);
     return true;

@@ -11,14 +11,6 @@ enum { CHUNK_LIMIT = 1 << 20, PROFILE_LIMIT = 8, PROFILE_BYTES = 1 << 20 };
 static const char profile_exif[] = "Raw profile type exif";
 static const char profile_app1[] = "Raw profile type APP1";
 
-static void add_block(exif_container *c, exif_source *s, uint64_t at, uint32_t size)
-{
-    const unsigned char *p = size >= 6 ? exif_source_view(s, at, 6) : NULL;
-    uint32_t prefix = p && !memcmp(p, "Exif\0", 5) ? 6 : 0;
-    uint64_t left = s->size - at;
-    exif_container_add(c, at + prefix, (size < left ? size : left) - prefix);
-}
-
 static int hex_digit(unsigned char ch)
 {
     return ch >= '0' && ch <= '9'   ? ch - '0'
@@ -98,7 +90,7 @@ void png_find_exif(exif_container *c, exif_source *s)
             c->width = big_endian_32(p);
             c->height = big_endian_32(p + 4);
         } else if (!memcmp(name, "eXIf", 4)) {
-            add_block(c, s, at, size);
+            exif_container_add_chunk(c, s, at, size);
         } else if (!memcmp(name, "tEXt", 4) || !memcmp(name, "zTXt", 4)) {
             if (profiles < PROFILE_LIMIT) profiles += read_text(c, s, name[0] == 'z', at, size);
         } else if (!memcmp(name, "IEND", 4)) {

@@ -93,9 +93,9 @@ static const char *parse_fraction(const char *p, quantity kind, double *number)
     return p;
 }
 
-static const char *const prefixes[][6] = {
+static const char *const prefixes[][7] = {
     [QUANTITY_TIME] = {NULL},
-    [QUANTITY_APERTURE] = {"f/", "f", "f:", "\xc6\x92/", "\xc6\x92", NULL},
+    [QUANTITY_APERTURE] = {"f/", "f /", "f", "f:", "\xc6\x92/", "\xc6\x92", NULL},
     [QUANTITY_BIAS] = {NULL},
     [QUANTITY_LENGTH] = {NULL},
     [QUANTITY_ISO] = {"iso", "iso:", "iso-", NULL},
@@ -116,7 +116,8 @@ static void refine(const char *p, double *number)
 {
     double exact;
     const char *end = *p == '(' ? parse_fraction(p + 1, QUANTITY_PLAIN, &exact) : NULL;
-    if (end && *end == ')' && fabs(exact - *number) <= 0.05 * fabs(exact) + 0.0006) *number = exact;
+    if (!end || *end != ')' || !memchr(p, '/', (size_t)(end - p))) return;
+    if (fabs(exact - *number) <= 0.05 * fabs(exact) + 0.0006) *number = exact;
 }
 
 bool quantity_parse(const char *text, quantity kind, double *number)

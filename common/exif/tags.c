@@ -112,16 +112,20 @@ void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t
     t->value[key] = (tag_value){.kind = VALUE_TEXT, .count = 1, .text = out};
 }
 
-void photo_tags_complete(photo_tags *t, const photo_tags *from)
+bool photo_tags_any(const photo_tags *t)
 {
-    for (photo_key key = 0; key < KEY_COUNT; key++) {
-        if (t->value[key].kind != VALUE_ABSENT) continue;
-        const tag_value *v = &from->value[key];
-        if (v->kind == VALUE_TEXT)
-            photo_tags_set_text(t, key, v->text, strlen(v->text));
-        else
-            t->value[key] = *v;
-    }
+    for (photo_key key = 0; key < KEY_COUNT; key++)
+        if (t->value[key].kind != VALUE_ABSENT) return true;
+    return false;
+}
+
+void photo_tags_copy(photo_tags *t, photo_key key, const photo_tags *from)
+{
+    const tag_value *v = &from->value[key];
+    if (v->kind == VALUE_TEXT)
+        photo_tags_set_text(t, key, v->text, strlen(v->text));
+    else
+        t->value[key] = *v;
 }
 
 bool tag_value_number(const tag_value *v, int i, double *number)

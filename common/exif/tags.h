@@ -91,8 +91,10 @@ void photo_tags_clear(photo_tags *t);
    '?', trailing blanks go. */
 void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t length);
 
-/* Takes from `from` what `t` does not have. */
-void photo_tags_complete(photo_tags *t, const photo_tags *from);
+/* Is there a value? */
+bool photo_tags_any(const photo_tags *t);
+
+void photo_tags_copy(photo_tags *t, photo_key key, const photo_tags *from);
 
 /* Item `i` as a number; false for text, a missing item, a zero denominator, what is not finite, and
    the standard's "unknown" (numerator 0xffffffff). */

@@ -31,14 +31,6 @@ static void read_size(exif_container *c, exif_source *s, const char *name, uint6
 }
 
 /* The block may begin with JPEG's prefix, though the format does not want it. */
-static void add_block(exif_container *c, exif_source *s, uint64_t at, uint32_t size)
-{
-    const unsigned char *p = size >= 6 ? exif_source_view(s, at, 6) : NULL;
-    uint32_t prefix = p && !memcmp(p, "Exif\0", 5) ? 6 : 0;
-    uint64_t left = s->size - at;
-    exif_container_add(c, at + prefix, (size < left ? size : left) - prefix);
-}
-
 void webp_find_exif(exif_container *c, exif_source *s)
 {
     unsigned char head[8];
@@ -49,7 +41,7 @@ void webp_find_exif(exif_container *c, exif_source *s)
         if (!memcmp(head, "VP8", 3))
             read_size(c, s, (const char *)head, at, size);
         else if (!memcmp(head, "EXIF", 4))
-            add_block(c, s, at, size);
+            exif_container_add_chunk(c, s, at, size);
         at += (uint64_t)size + (size & 1);
     }
 }
