@@ -100,8 +100,8 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
     run -66 $tool -o result .
     [[ $output == *"${tool%% *}: .: is a folder; name the files in it"* ]]
     # shellcheck disable=SC2086
-    run -66 $tool -o result - <&-
-    [[ $output == *"standard input is closed"* ]]
+    run -66 bash -c '"$@" - <&-' - $tool -o result
+    [[ $output == *"${tool%% *}: standard input: is closed"* ]]
   done
   run -66 score -d . good
   [ "$output" = "score: .: is a folder; name the files in it" ]

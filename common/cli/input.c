@@ -3,7 +3,6 @@
 
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,20 +18,28 @@ static int duplicate(int descriptor)
     return fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-static void describe_failure(const char *path, error *e)
+/* What cannot be read holds the place of a closed standard input. */
+static bool is_closed(int standard)
 {
-    if (is_standard(path) && errno == EBADF)
-        error_set(e, STATUS_NO_INPUT, "standard input is closed");
-    else
-        error_set(e, STATUS_NO_INPUT, "%s: ", cli_input_name(path));
+    int flags = fcntl(standard, F_GETFL);
+    return flags < 0 || (flags & O_ACCMODE) == O_WRONLY;
+}
+
+void input_reserve_standard(void)
+{
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0) (void)open("/dev/null", O_WRONLY);
 }
 
 int input_open(const char *path, struct stat *status, error *e)
 {
+    if (is_standard(path) && is_closed(STDIN_FILENO)) {
+        error_set(e, STATUS_NO_INPUT, "%s: is closed", cli_input_name(path));
+        return -1;
+    }
     int file =
         is_standard(path) ? duplicate(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (file < 0 || fstat(file, status) != 0)
-        describe_failure(path, e);
+        error_set(e, STATUS_NO_INPUT, "%s: ", cli_input_name(path));
     else if (S_ISDIR(status->st_mode))
         error_set(e, STATUS_NO_INPUT, "%s: is a folder; name the files in it",
                   cli_input_name(path));
