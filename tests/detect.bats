@@ -516,3 +516,37 @@ END
   run -64 "$BLADES_ROOT/pipelines/blades-score"
   HOME=$PWD XDG_DATA_HOME= run -66 "$BLADES_ROOT/pipelines/blades-score" -m nothing -d detector.safetensors photos
 }
+
+@test "that no face was examined is no success" {
+  load fixture
+  fixture
+  photo=$(ls photos | head -1)
+  echo '{"path":"elsewhere.jpg","faces":[{"box":[0,0,9,9]}]}' >other.json
+  exif-extract -q "photos/$photo" -o one
+  run -0 --separate-stderr face-locate -q -a other.json -o located one
+  [[ "$stderr" == "face-locate: no annotation fits a photo: "*"'elsewhere.jpg'"*"'photos/$photo'"* ]]
+  run -0 --separate-stderr embed -m model.safetensors -o none located
+  [[ "$stderr" == *"embed: 1 photo has no faces: run face-locate"* ]]
+  run -0 --separate-stderr score -q -d detector.safetensors --text none
+  [[ "$stderr" == "score: no face was scored"* ]]
+  run -65 score -q -d detector.safetensors --text --fail-on-generated none
+  [[ "$output" == "score: no face was scored"* ]]
+  # a folder is not searched for every kind of annotation
+  mkdir folder
+  cp other.json folder/annotations.jsonl
+  run -0 --separate-stderr face-locate -q -a folder -o located one
+  [[ "$stderr" == "face-locate: folder: no .pts or .npy files in this folder"*"-a folder/annotations.jsonl" ]]
+  # nothing is said where one fits
+  run -0 --separate-stderr face-locate -q -a faces.json -a other.json -o located one
+  [ -z "$stderr" ]
+}
+
+@test "embed names the files that it cannot use" {
+  load fixture
+  fixture
+  echo text >bad.jpg
+  run -65 --separate-stderr embed -m model.safetensors -o e bad.jpg photos/*.jpg
+  [[ "$stderr" == "embed: bad.jpg: "* && "$stderr" == *"1 error record written" ]]
+  run -66 --separate-stderr embed -m model.safetensors -o e missing.jpg photos/*.jpg bad.jpg
+  [[ "$stderr" == *"embed: missing.jpg: "*"No such file or directory"*"embed: bad.jpg: "* ]]
+}

@@ -63,7 +63,7 @@ print(value)' "$1" "$2"
   make_files
   run exif-extract made/none.jpg missing.jpg . -o out
   assert_status 66
-  [[ $output == *'missing.jpg: No such file or directory'* && $output == *'.: a folder'* ]]
+  [[ $output == *'missing.jpg: No such file or directory'* && $output == *'.: is a folder'* ]]
   [ "$(stream-dump --count out)" = '1 records, 2 errors' ]
 }
 

@@ -91,3 +91,56 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
   [[ $output == "mlp-fit: the loss is no longer finite in epoch "* ]]
   [ ! -e result ]
 }
+
+@test "a folder and a closed standard input are 66 with the same words from every reader" {
+  tasks=$BLADES_ROOT/examples/tasks/reference.json
+  for tool in stream-dump "face-locate --whole" face-manipulate "pretext-batch --tasks $tasks" gmm-fit mlp-fit \
+    "score -d detector" "tsne --method pca" exif-extract; do
+    # shellcheck disable=SC2086
+    run -66 $tool -o result .
+    [[ $output == *"${tool%% *}: .: is a folder; name the files in it"* ]]
+    # shellcheck disable=SC2086
+    run -66 bash -c '"$@" - <&-' - $tool -o result
+    [[ $output == *"${tool%% *}: standard input: is closed"* ]]
+  done
+  run -66 score -d . good
+  [ "$output" = "score: .: is a folder; name the files in it" ]
+  run -66 exif-extract --metadata . photo.jpg
+  [ "$output" = "exif-extract: .: is a folder; name the files in it" ]
+}
+
+@test "why an input cannot be used is said: ten times, then counted" {
+  for i in {10..22}; do echo text >text-$i.jpg; done
+  run -65 exif-extract -o photos text-*.jpg
+  [ "${#lines[@]}" = 12 ]
+  [ "${lines[0]}" = "exif-extract: text-10.jpg: no JPEG, PNG, WebP or TIFF image" ]
+  [ "${lines[9]}" = "exif-extract: text-19.jpg: no JPEG, PNG, WebP or TIFF image" ]
+  [ "${lines[10]}" = "exif-extract: and 3 more; the error records have all" ]
+  run -65 exif-extract -q -o photos text-*.jpg
+  [ "$output" = "exif-extract: 13 error records written" ]
+  file=$(ls records/* | head -1)
+  run -65 score -d detector -o scored "$file"
+  [[ ${lines[0]} == "score: odd: it"* ]]
+  face-synth -q -n 2 --size 64 -o drawn
+  exif-extract -q drawn/*.jpg | face-locate -q --whole -o located
+  rm drawn/000001.jpg
+  run -65 face-manipulate --size 32 -o faces located
+  [[ $output == *"face-manipulate: drawn/000001.jpg: cannot be opened: No such file or directory"* ]]
+}
+
+@test "score --text says a name once, and no control characters" {
+  echo text >'b#d.jpg'
+  echo text >$'b\a.jpg'
+  exif-extract -q --max-errors 2 -o photos 'b#d.jpg' $'b\a.jpg'
+  LC_ALL=C sed 's/\xa5photo/\xa9embedding/' photos >errors # error records of embeddings
+  run -0 --separate-stderr score -q -d detector --text errors
+  [ "${lines[0]}" = "b#d.jpg: could not be examined: no JPEG, PNG, WebP or TIFF image" ]
+  [ "${lines[1]}" = "b?.jpg: could not be examined: no JPEG, PNG, WebP or TIFF image" ]
+}
+
+@test "a regular file's progress has a time left, a pipe's has none" {
+  score -d detector --progress -o scored good 2>said
+  grep -q ', 0:00 left' said
+  cat good | score -d detector --progress -o scored 2>said
+  run ! grep -q left said
+}

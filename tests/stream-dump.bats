@@ -4,6 +4,7 @@ setup() {
   load helper
   cd "$BATS_TEST_TMPDIR"
   python3 - <<'END'
+import struct
 def text(s): return bytes([0xd9, len(s.encode())]) + s.encode()
 def number(n): return n.to_bytes(1, "big")
 def record(*pairs): return bytes([0x80 | len(pairs)]) + b"".join(text(k) + v for k, v in pairs)
@@ -26,6 +27,8 @@ write("deep", header, b"\x91" * 100 + b"\xc0")
 write("wide", header, b"\xdd\xff\xff\xff\xff" + b"\xc0" * 1000)
 write("kinds", header, trailer(0, 0), record(("type", text("header")), ("blades", number(1)), ("kind", text("face"))), trailer(0, 0))
 write("keys", header, b"\x81\x01\x02", trailer(1, 0))
+write("reals", header, record(("type", text("embedding")), ("id", text("r")), *((k, b"\xcb" + struct.pack(">d", x)) for k, x in
+    (("a", 1e-5), ("b", 0.0125), ("c", 0.1 + 0.2), ("d", 3.0), ("e", 1e300), ("f", -2.5e-7)))), trailer(1, 0))
 write("latin", header, record(("type", text("embedding")), ("id", b"\xa3a\xe9b")), trailer(1, 0))
 END
 }
@@ -126,4 +129,63 @@ END
   [ "$(wc -l <out.json)" = 3 ]
   run stream-dump -o missing-folder/out.json good
   assert_status 73
+}
+
+@test "options that ask for different things are 64, and a damaged stream is never called whole" {
+  for options in "--verify --header" "--verify --count" "--verify -n 1" "--verify --base64" "--count --header" \
+    "--count -n 1" "--count --base64" "--header -n 1"; do
+    # shellcheck disable=SC2086
+    run stream-dump $options count
+    assert_status 64
+    [[ $output == *"--${options:2:5}"*" do not go together"* ]]
+  done
+  run stream-dump --header --base64 good
+  assert_status 0
+}
+
+@test "what is no stream is called by its name, with what to do" {
+  printf '\xff\xd8\xff\xe1 and so on' >a.jpg
+  printf '\x89PNG\r\n\x1a\nIHDR' >a.png
+  printf 'RIFF0000WEBPVP8 ' >a.webp
+  printf '{"type":"embedding"}' >a.json
+  printf '\x08\0\0\0\0\0\0\0{"a":1} ' >a.safetensors
+  gzip <good >a.gz
+  check() { # FILE TEXT...
+    for input in "$1" - "good $1"; do # as a file, from a pipe, behind a stream
+      # shellcheck disable=SC2086
+      run bash -c "cat '$1' | stream-dump $input"
+      assert_status 65
+      [[ $output == *": is $2, not a stream: $3"* ]] || { echo "$input: $output" >&2; return 1; }
+    done
+    run pretext-batch --tasks "$BLADES_ROOT/examples/tasks/reference.json" "$1" # which maps its files
+    assert_status 65
+    [[ $output == *"$1: is $2, not a stream: $3"* ]]
+  }
+  check a.jpg "a JPEG image" "give it to exif-extract first"
+  check a.png "a PNG image" "give it to exif-extract first"
+  check a.webp "a WebP image" "give it to exif-extract first"
+  check a.json "JSON text" "face-locate -a takes annotations"
+  check a.safetensors "a safetensors file (a model or detector)" "give it by its option"
+  check a.gz "compressed by gzip" "decompress it first"
+}
+
+@test "a stream of the wrong kind: which is needed, and what makes it" {
+  run face-locate --whole good
+  assert_status 65
+  [[ $output == "face-locate: good: record 1: an 'embedding' stream, but a 'photo' stream is needed: run exif-extract" ]]
+  run stream-dump kinds
+  [[ $output == *": a 'face' stream follows an 'embedding' stream"* ]]
+}
+
+@test "numbers are printed in as many digits as they need" {
+  run stream-dump reals
+  assert_status 0
+  [ "${lines[1]}" = '{"type":"embedding","id":"r","a":1e-5,"b":0.0125,"c":0.30000000000000004,"d":3.0,"e":1e300,"f":-2.5e-7}' ]
+}
+
+@test "an output that is full is called by its name" {
+  for i in {1..60}; do cat good; done >many
+  run stream-dump -o /dev/full many
+  assert_status 74
+  [[ $output == "stream-dump: /dev/full: No space left on device" ]]
 }

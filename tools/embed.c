@@ -50,8 +50,9 @@ typedef struct embedding_run {
     stream_chunk chunk;
     input_item **items; /* taken and not written yet */
     size_t item_count, item_capacity;
-    size_t faces;    /* of the items, with pixels */
-    int64_t missing; /* image files that could not be opened */
+    size_t faces;     /* of the items, with pixels */
+    int64_t missing;  /* image files that could not be opened */
+    int64_t faceless; /* photos without faces */
     uint8_t *pixels;
     float *vectors;
     progress shown;
@@ -175,7 +176,8 @@ static bool take_item(void *context, void *argument, error *e)
     run->items[run->item_count++] = item;
     for (size_t k = 0; k < item->count; k++) run->faces += item->faces[k].status == 0;
     run->missing += item->path && item->count && item->faces[0].status == STATUS_NO_INPUT;
-    progress_add(&run->shown, 1, NULL);
+    run->faceless += item->record && !item->record->is_error && item->count == 0;
+    progress_add_share(&run->shown, 1, face_source_share(run->input));
     bool full = run->faces >= (size_t)options.batch || run->item_count >= 4 * (size_t)options.batch;
     return !full || flush_items(run, e);
 }
@@ -224,6 +226,16 @@ static bool prepare_run(embedding_run *run, error *e)
     return stream_writer_open(&run->writer, run->c, "embedding", e) && write_header(run, e);
 }
 
+static void report(const embedding_run *run, error *e)
+{
+    if (run->faceless)
+        cli_note(run->c, "%lld photo%s no faces: run face-locate", (long long)run->faceless,
+                 run->faceless == 1 ? " has" : "s have");
+    if (run->missing && run->c->error_count > run->c->max_errors)
+        error_set(e, STATUS_NO_INPUT, "%lld image files could not be opened",
+                  (long long)run->missing);
+}
+
 static void run_embed(cli *c, error *e)
 {
     static const parallel_plan plan = {next_item, prepare_item, take_item, discard_item};
@@ -233,9 +245,7 @@ static void run_embed(cli *c, error *e)
         if (parallel_map(&plan, &run, c->threads, 0, e)) flush_items(&run, e);
         progress_end(&run.shown);
     }
-    if (stream_writer_close(&run.writer, e) && run.missing && c->error_count > c->max_errors)
-        error_set(e, STATUS_NO_INPUT, "%lld image files could not be opened",
-                  (long long)run.missing);
+    if (stream_writer_close(&run.writer, e)) report(&run, e);
     for (size_t i = 0; i < run.item_count; i++) input_item_free(run.items[i]);
     free(run.items);
     free(run.pixels);

@@ -44,13 +44,11 @@ typedef struct batch_item {
     size_t first, count;
     stream_chunk out;
     int64_t missing, joined;
-    char *notes[BATCH]; /* what is wrong with a file; NULL: nothing */
 } batch_item;
 
 static void free_item(void *context, void *argument)
 {
     batch_item *item = argument;
-    for (int i = 0; i < BATCH; i++) free(item->notes[i]);
     stream_chunk_free(&item->out);
     free(item);
 }
@@ -91,11 +89,9 @@ static void put_record(stream_chunk *k, const cli *c, const char *name, const ex
     record_end(k);
 }
 
-static void put_problem(extraction *x, batch_item *item, size_t i, const char *name,
-                        const error *problem)
+static void put_problem(extraction *x, batch_item *item, const char *name, const error *problem)
 {
     put_error_record(&item->out, x->c, name, problem->text, NULL);
-    item->notes[i] = strdup(problem->text);
     item->missing += problem->status == STATUS_NO_INPUT;
 }
 
@@ -104,7 +100,7 @@ static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
     const char *path = x->c->inputs.item[item->first + i];
     error problem = {0};
     if (!exif_photo_read(&p[0], path, &problem)) {
-        put_problem(x, item, i, path, &problem);
+        put_problem(x, item, path, &problem);
         return;
     }
     size_t index = x->match ? x->match[item->first + i] : METADATA_NONE;
@@ -125,8 +121,8 @@ static void work_metadata(extraction *x, batch_item *item, size_t i, exif_photo 
     metadata_object *o = metadata_get(x->metadata, item->first + i);
     snprintf(name, sizeof name, "%zu", item->first + i);
     if (!o) {
-        error_set(&problem, STATUS_SYSTEM, "object %s: out of memory", name);
-        put_problem(x, item, i, name, &problem);
+        error_set(&problem, STATUS_SYSTEM, "out of memory");
+        put_problem(x, item, name, &problem);
         return;
     }
     metadata_photo(o, p);
@@ -146,8 +142,6 @@ static bool take_item(void *context, void *argument, error *e)
 {
     extraction *x = context;
     batch_item *item = argument;
-    for (int i = 0; i < BATCH; i++)
-        if (item->notes[i]) cli_note(x->c, "%s", item->notes[i]);
     x->missing += item->missing;
     x->joined += item->joined;
     progress_add(&x->shown, (int64_t)item->count, NULL);

@@ -1,4 +1,5 @@
 /* Joins annotation files to photos: photo records in, photo records with faces out. */
+#include "cli/input.h"
 #include "cli/progress.h"
 #include "face/locate.h"
 #include "stream/writer.h"
@@ -48,6 +49,7 @@ typedef struct run {
     stream_reader *reader;
     stream_writer writer;
     int64_t photos, without, faces;
+    char *first; /* photo's path, or id */
 } run;
 
 /* The faces of one photo while they are gathered. */
@@ -83,6 +85,7 @@ static bool faces_gather(run *r, const stream_record *in, gathered *g, error *e)
     locate_options how = {upright, resized_to};
     char *path = object_text_copy(&in->object, "path");
     bool done = true;
+    if (r->first == NULL) r->first = strdup(path == NULL ? in->id : path);
     for (size_t i = 0; i < r->sources && done; i++) {
         annotation *entry = entry_find(r, &r->source[i], in, path == NULL ? in->id : path);
         if (entry == NULL) continue;
@@ -184,7 +187,7 @@ static bool records_run(run *r, error *e)
         bool done = photo_locate(r, in, e);
         stream_record_free(in);
         if (!done) break;
-        progress_add(&shown, 1, NULL);
+        progress_add_share(&shown, 1, stream_reader_share(r->reader));
     }
     progress_end(&shown);
     return e->status == 0;
@@ -213,6 +216,38 @@ static void summary_note(const run *r)
     }
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return input_describe(path, &status) && S_ISDIR(status.st_mode);
+}
+
+/* Annotations of other photos, or in files that are not looked at, are no error: but who gives them
+   wants to know. */
+static void mismatch_warn(const run *r)
+{
+    int64_t found = 0, ambiguous = 0;
+    const annotation *entry = NULL;
+    for (size_t i = 0; i < r->sources; i++) {
+        const source *s = &r->source[i];
+        found += s->found;
+        ambiguous += s->ambiguous;
+        if (entry == NULL && s->a->count > 0) entry = s->a->entry;
+        if (s->a->count == 0 && is_folder(s->a->path)) {
+            cli_warn(r->c,
+                     "%s: no .pts or .npy files in this folder and below, and others are not "
+                     "looked for: name them, like -a %s/annotations.jsonl",
+                     s->a->path, s->a->path);
+        }
+    }
+    if (found > 0 || ambiguous > 0 || entry == NULL || r->photos == 0) return;
+    cli_warn(r->c,
+             "no annotation fits a photo: their file names without suffix must be those of the "
+             "photos' paths as exif-extract was given them, or of their ids; the first annotation "
+             "is of '%s', the first photo is '%s' (-v names all)",
+             entry->name, r->first == NULL ? "" : r->first);
+}
+
 static bool sources_read(run *r, error *e)
 {
     r->source = memory_zeroed(files.count + 1, sizeof *r->source, e);
@@ -239,11 +274,15 @@ static void locate(cli *c, error *e)
             stream_writer_header_begin(&r.writer, stream_reader_header(r.reader));
             if (stream_writer_header_end(&r.writer, e)) records_run(&r, e);
         }
-        if (stream_writer_close(&r.writer, e)) summary_note(&r);
+        if (stream_writer_close(&r.writer, e)) {
+            summary_note(&r);
+            mismatch_warn(&r);
+        }
     }
     stream_reader_close(r.reader);
     for (size_t i = 0; i < r.sources; i++) annotations_free(r.source[i].a);
     free(r.source);
+    free(r.first);
     cli_strings_free(&files);
 }
 

@@ -171,7 +171,7 @@ static bool item_take(void *context, void *argument, error *e)
 {
     run *r = context;
     bool taken = item_put(r, argument, e);
-    progress_add(&r->shown, 1, NULL);
+    progress_add_share(&r->shown, 1, stream_reader_share(r->reader));
     item_discard(r, argument);
     return taken;
 }

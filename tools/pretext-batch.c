@@ -3,6 +3,7 @@
 #include "face/face_input.h"
 #include "face/preprocessing.h"
 #include "face/summary.h"
+#include "stream/number.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -147,9 +148,8 @@ static bool write_summary_json(const batch_summary *s, error *e)
     output out = {0};
     json_t *json = batch_summary_json(s);
     if (!json) return error_set(e, STATUS_SYSTEM, "out of memory");
-    if (output_open(&out, options.summary_json, false, e) &&
-        (json_dumpf(json, out.file, JSON_INDENT(1)) != 0 || fputc('\n', out.file) == EOF))
-        error_set(e, STATUS_IO, "%s: ", options.summary_json);
+    if (output_open(&out, options.summary_json, false, e))
+        number_json_print(json, JSON_INDENT(1), out.file, options.summary_json, e);
     json_decref(json);
     return output_commit(&out, e);
 }

@@ -1,5 +1,6 @@
 /* score: how likely each face is to be a photograph, and the decision. */
 #include "cli/progress.h"
+#include "cli/text.h"
 #include "detect/detector.h"
 #include "detect/embeddings.h"
 #include "stream/writer.h"
@@ -50,7 +51,7 @@ typedef struct run_state {
     size_t pending_count, face_count;
     float *vectors; /* (BLOCK, dimension) */
     double scores[BLOCK];
-    int64_t generated;
+    int64_t generated, scored, errors; /* faces; errors of earlier stages too */
     progress shown;
 } run_state;
 
@@ -113,19 +114,12 @@ static void put_score(run_state *r, const stream_record *record, double score)
     record_end(&r->chunk);
 }
 
-/* Writes an id with its control characters replaced: it may come from anywhere and go to a
- * terminal. */
-static void print_id(FILE *to, const char *id)
-{
-    for (; *id; id++) fputc((unsigned char)*id < 32 || *id == 127 ? '?' : *id, to);
-}
-
 static void print_score(const run_state *r, const stream_record *record, double score)
 {
     FILE *to = r->text.file;
     bool generated = detector_says_generated(&r->detector, score);
     double p = detector_p_value(&r->detector, score);
-    print_id(to, record->id);
+    text_print(to, record->id, NULL, NULL);
     fprintf(to, ": %s (", generated ? "looks generated" : "looks like a photograph");
     if (detector_higher_is_photographic(&r->detector))
         fprintf(to, "log-likelihood %.2f, threshold %.2f", score, r->detector.threshold);
@@ -140,22 +134,24 @@ static void print_score(const run_state *r, const stream_record *record, double 
 
 static bool emit_error(run_state *r, const pending *item, error *e)
 {
-    const char *reason = item->reason, *text;
-    size_t length;
+    const char *id = item->record->id, *reason = item->reason;
     if (!options.text && item->record->is_error)
         return stream_writer_pass(&r->writer, item->record, e);
     if (!options.text) {
-        put_error_record(&r->chunk, r->c, item->record->id, reason, &item->record->object);
+        put_error_record(&r->chunk, r->c, id, reason, &item->record->object);
         return stream_writer_put(&r->writer, &r->chunk, e);
     }
     r->c->error_count += !item->record->is_error;
-    print_id(r->text.file, item->record->id);
+    char *told = object_text_copy(&item->record->object, "reason");
+    if (item->record->is_error) reason = told;
+    text_print(r->text.file, id, NULL, NULL);
     fputs(": could not be examined", r->text.file);
-    if (item->record->is_error && object_text(&item->record->object, "reason", &text, &length))
-        fprintf(r->text.file, ": %.*s", (int)length, text);
-    else if (reason)
-        fprintf(r->text.file, ": %s", reason);
+    if (reason) {
+        fputs(": ", r->text.file);
+        text_print(r->text.file, error_reason(id, reason), NULL, NULL);
+    }
     fputc('\n', r->text.file);
+    free(told);
     return true;
 }
 
@@ -167,9 +163,11 @@ static bool emit_block(run_state *r, error *e)
     for (size_t i = 0; i < r->pending_count; i++) {
         pending *item = &r->block[i];
         if (good && (item->record->is_error || item->reason)) {
+            r->errors++;
             good = emit_error(r, item, e);
         } else if (good) {
             double score = r->scores[face++];
+            r->scored++;
             r->generated += detector_says_generated(&r->detector, score);
             if (options.text) {
                 print_score(r, item->record, score);
@@ -181,7 +179,7 @@ static bool emit_block(run_state *r, error *e)
         stream_record_free(item->record);
     }
     if (options.text && good && ferror(r->text.file)) good = error_set(e, STATUS_IO, "writing: ");
-    progress_add(&r->shown, (int64_t)r->pending_count, NULL);
+    progress_add_share(&r->shown, (int64_t)r->pending_count, stream_reader_share(r->reader));
     r->pending_count = r->face_count = 0;
     return good;
 }
@@ -214,6 +212,18 @@ static bool score_all(run_state *r, error *e)
     return more == 0 && emit_block(r, e);
 }
 
+/* "No face looks generated" must not mean that none was looked at. */
+static void check_scored(const run_state *r, error *e)
+{
+    if (r->scored > 0) return;
+    const char *why = r->errors ? "the input has only error records"
+                                : "the input has no faces; photos need face-locate before embed";
+    if (options.fail_on_generated)
+        error_set(e, STATUS_DATA, "no face was scored: %s", why);
+    else
+        cli_warn(r->c, "no face was scored: %s", why);
+}
+
 static void run(run_state *r, error *e)
 {
     static const char *const kinds[] = {"embedding", NULL};
@@ -231,10 +241,8 @@ static void run(run_state *r, error *e)
     }
     for (size_t i = 0; i < r->pending_count; i++) stream_record_free(r->block[i].record);
     if (!opened) return;
-    if (options.text)
-        output_commit(&r->text, e);
-    else
-        stream_writer_close(&r->writer, e);
+    bool written = options.text ? output_commit(&r->text, e) : stream_writer_close(&r->writer, e);
+    if (written) check_scored(r, e);
 }
 
 int main(int argc, char **argv)

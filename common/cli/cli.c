@@ -1,5 +1,6 @@
 /* The life of a tool: command line in, exit status out. */
 #include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/options.h"
 #include "cli/version.h"
 #include "cli/waiting.h"
@@ -252,6 +253,7 @@ bool cli_start(cli *c, const cli_tool *tool, int argc, char **argv)
 {
     *c = (cli){.tool = tool};
     waiting_short();
+    input_reserve_standard();
     signal(SIGPIPE, SIG_DFL); /* a closed pipe downstream ends the tool silently */
     common_options o = {.threads = default_threads(), .seed = -1};
     cli_option common[COMMON_OPTIONS];

@@ -123,6 +123,11 @@ bool output_open(output *o, const char *path, bool binary, error *e)
     return false;
 }
 
+const char *output_name(const output *o)
+{
+    return o->path ? o->path : "standard output";
+}
+
 static bool sync_file(output *o)
 {
     return fflush(o->file) == 0 && !ferror(o->file) &&
@@ -135,7 +140,7 @@ bool output_commit(output *o, error *e)
         output_discard(o);
         return e->status == 0;
     }
-    const char *name = o->path ? o->path : "standard output";
+    const char *name = output_name(o);
     bool written = sync_file(o);
     if (!written) error_set(e, STATUS_IO, "%s: ", name);
     if (o->path) {

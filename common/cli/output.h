@@ -17,6 +17,9 @@ typedef struct output {
    STATUS_CANNOT_CREATE when the file cannot be made. */
 bool output_open(output *o, const char *path, bool binary, error *e);
 
+/* Its name for messages. */
+const char *output_name(const output *o);
+
 /* Flushes, syncs, renames, closes; standard output is flushed and stays open. STATUS_IO on failure,
    and then nothing is left behind. Does nothing but discard when e is set already. */
 bool output_commit(output *o, error *e);

@@ -34,6 +34,8 @@ static void draw(progress *p, double now, const char *extra)
     if (p->total > 0) {
         fprintf(stderr, "/%lld", (long long)p->total);
         if (rate > 0) format_duration(left, sizeof left, (double)(p->total - p->done) / rate);
+    } else if (p->share > 0) {
+        format_duration(left, sizeof left, elapsed * (1 / p->share - 1));
     }
     fprintf(stderr, " %s, %.*f/s", p->unit, rate < 10 ? 2 : 0, rate);
     if (*left) fprintf(stderr, ", %s left", left);
@@ -48,6 +50,12 @@ void progress_add(progress *p, int64_t n, const char *extra)
     if (!p->shown) return;
     double now = clock_seconds();
     if (now - p->drawn >= 0.2) draw(p, now, extra);
+}
+
+void progress_add_share(progress *p, int64_t n, double share)
+{
+    p->share = share;
+    progress_add(p, n, NULL);
 }
 
 void progress_end(progress *p)

@@ -3,6 +3,7 @@
 
 #include "model/safetensors.h"
 #include "stream/json.h"
+#include "stream/number.h"
 #include "stream/writer.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ static char *provenance_text(const cli *c, const msgpack_object *input_header)
     if (!chunk.failed && memory &&
         msgpack_unpack_next(&unpacked, chunk.bytes.data, chunk.bytes.size, NULL) ==
             MSGPACK_UNPACK_SUCCESS)
-        json_print_record(&unpacked.data, NULL, false, memory, &e);
+        json_print_record(&unpacked.data, NULL, false, memory, "memory", &e);
     if (memory && fclose(memory) == 0 && !e.status) {
         json_t *map = json_loads(line, 0, NULL), *list = json_object_get(map, "provenance");
         if (list) text = json_dumps(list, JSON_COMPACT);
@@ -88,7 +89,7 @@ static char *provenance_text(const cli *c, const msgpack_object *input_header)
 bool detector_write(const detector *d, const cli *c, const msgpack_object *input_header, error *e)
 {
     file_plan f = {.entry_count = 0};
-    char threshold[40], rate[40], k[24], *provenance = NULL;
+    char threshold[NUMBER_TEXT_SIZE], rate[NUMBER_TEXT_SIZE], k[24], *provenance = NULL;
     size_t shape[] = {d->stored.count, d->stored.dimension};
     if (d->kind == DETECTOR_GMM) plan_mixture(&f, &d->mixture);
     if (d->kind == DETECTOR_MLP || d->kind == DETECTOR_LINEAR) plan_network(&f, &d->network);
@@ -101,8 +102,8 @@ bool detector_write(const detector *d, const cli *c, const msgpack_object *input
     if (d->calibration_count)
         plan_tensor(&f, "calibration_scores", TENSOR_F64, 1, &d->calibration_count,
                     d->calibration_scores);
-    snprintf(threshold, sizeof threshold, "%.17g", d->threshold);
-    snprintf(rate, sizeof rate, "%.17g", d->false_alarm_rate);
+    number_text(d->threshold, threshold);
+    number_text(d->false_alarm_rate, rate);
     plan_pair(&f, "blades_kind", detector_kind_names[d->kind]);
     plan_pair(&f, "higher", detector_higher_is_photographic(d) ? "photographic" : "generated");
     plan_pair(&f, "threshold", threshold);

@@ -1,8 +1,9 @@
 /* An evaluation as one JSON object. */
 #include "detect/evaluation_json.h"
 
+#include "stream/number.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -124,8 +125,8 @@ bool evaluation_write_json(const evaluation *v, const evaluation_options *o, FIL
     json_object_set_new(whole, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(whole, "methods", methods);
     json_object_set_new(whole, "differences", differences_array(v, o, e));
-    bool done = !e->status && json_dumpf(whole, to, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0 &&
-                fputc('\n', to) != EOF;
+    bool done = !e->status && number_json_print(whole, JSON_INDENT(1) | JSON_PRESERVE_ORDER, to,
+                                                "writing JSON", e);
     json_decref(whole);
-    return done || (e->status ? false : error_set(e, STATUS_IO, "writing JSON: "));
+    return done;
 }

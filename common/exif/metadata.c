@@ -2,10 +2,10 @@
  * photos. */
 #include "exif/metadata.h"
 
+#include "cli/input.h"
 #include "exif/metadata_object.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,10 +55,10 @@ static bool read_all(metadata_table *m, int file, const char *path, error *e)
 
 static bool read_text(metadata_table *m, const char *path, error *e)
 {
-    if (!strcmp(path, "-")) return read_all(m, STDIN_FILENO, "standard input", e);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    bool good = read_all(m, file, path, e);
+    struct stat status;
+    int file = input_open(path, &status, e);
+    if (file < 0) return false;
+    bool good = read_all(m, file, cli_input_name(path), e);
     close(file);
     return good;
 }
@@ -263,8 +263,8 @@ metadata_table *metadata_open(const char *path, error *e)
 {
     metadata_table *m = memory_zeroed(1, sizeof *m, e);
     if (!m) return NULL;
-    const char *shown = strcmp(path, "-") ? path : "standard input";
-    if (read_text(m, path, e) && index_objects(m, shown, e) && build_index(m, e)) return m;
+    if (read_text(m, path, e) && index_objects(m, cli_input_name(path), e) && build_index(m, e))
+        return m;
     metadata_close(m);
     return NULL;
 }

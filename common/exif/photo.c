@@ -1,15 +1,14 @@
 /* A photograph's record: from its file, into a stream. */
 #include "exif/photo.h"
 
+#include "cli/input.h"
 #include "exif/block.h"
 #include "exif/container.h"
 #include "exif/normalise.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIPE_BYTES = 16 << 20, PIPE_STEP = 64 << 10 };
@@ -74,7 +73,7 @@ static bool read_pipe(exif_photo *p, int file, const char *path, error *e)
         ssize_t n = size < room ? read(file, bytes + size, room - size) : 0;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
-            error_set(e, errno == EISDIR ? STATUS_NO_INPUT : STATUS_IO, "%s: ", path);
+            error_set(e, STATUS_IO, "%s: ", path);
             goto done;
         }
         if (n == 0) break;
@@ -91,24 +90,19 @@ done:
 bool exif_photo_read(exif_photo *p, const char *path, error *e)
 {
     exif_photo_clear(p);
-    bool standard_input = !strcmp(path, "-");
-    int file = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    struct stat info;
-    if (file < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    bool good = false;
-    if (fstat(file, &info) != 0) {
-        error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    } else if (S_ISDIR(info.st_mode)) {
-        error_set(e, STATUS_NO_INPUT, "%s: a folder; name the files in it (find, --files-from)",
-                  path);
-    } else if (S_ISREG(info.st_mode) && !standard_input) {
+    struct stat status;
+    const char *name = cli_input_name(path);
+    int file = input_open(path, &status, e);
+    if (file < 0) return false;
+    bool good;
+    if (S_ISREG(status.st_mode) && strcmp(path, "-") != 0) {
         exif_source source;
-        exif_source_file(&source, file, (uint64_t)info.st_size);
-        good = read_source(p, &source, path, e);
+        exif_source_file(&source, file, (uint64_t)status.st_size);
+        good = read_source(p, &source, name, e);
     } else {
-        good = read_pipe(p, file, path, e);
+        good = read_pipe(p, file, name, e);
     }
-    if (!standard_input) close(file);
+    close(file);
     return good;
 }
 

@@ -1,6 +1,7 @@
 /* The faces of a face stream without their pixels. */
 #include "face/catalog.h"
 #include "cli/random.h"
+#include "stream/number.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -190,7 +191,7 @@ static bool read_group(catalog *c, const msgpack_object *record, catalog_face *f
     if (!c->options.balance) return true;
     if (!tag_text(record, c->options.balance, text)) {
         double number = tag_number(record, c->options.balance);
-        if (isfinite(number)) snprintf(text, sizeof text, "%.17g", number);
+        if (isfinite(number)) number_text(number, text);
     }
     int group = value_set_add(&c->groups, text, e);
     face->group = (uint32_t)group;

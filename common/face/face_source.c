@@ -76,6 +76,14 @@ int64_t face_source_total(const face_source *f)
     return f->has_stream ? 0 : (int64_t)f->names.count;
 }
 
+double face_source_share(const face_source *f)
+{
+    double inputs = (double)f->names.count;
+    if (!f->reader) return (double)f->next / inputs;
+    double share = stream_reader_share(f->reader);
+    return share > 0 ? ((double)f->next - 1 + share) / inputs : 0;
+}
+
 void face_source_close(face_source *f)
 {
     if (!f) return;

@@ -33,6 +33,9 @@ face_source *face_source_open(const cli *c, const preprocessing *how, double cen
 const msgpack_object *face_source_header(const face_source *f);
 /* The number of image files, or 0 when there is a stream. */
 int64_t face_source_total(const face_source *f);
+/* The share of the inputs that was read, 0 to 1; 0 where a stream is no regular file: for progress.
+ */
+double face_source_share(const face_source *f);
 
 /* The next input, not decoded yet: 1, 0 at the end, -1 on error. */
 int face_source_next(face_source *f, input_item **item, error *e);

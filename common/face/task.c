@@ -479,7 +479,8 @@ const task *task_list_find(const task_list *list, const char *name)
     return NULL;
 }
 
-static bool text_is(const char *name, const char *text, size_t length)
+/* In any case of letters. */
+static bool text_matches(const char *name, const char *text, size_t length)
 {
     return strlen(name) == length && strncasecmp(name, text, length) == 0;
 }
@@ -487,7 +488,7 @@ static bool text_is(const char *name, const char *text, size_t length)
 int task_class(const task *t, const char *text, size_t length)
 {
     for (size_t i = 0; i < t->mapping_count; i++) {
-        if (!text_is(t->mappings[i].from, text, length)) continue;
+        if (!text_matches(t->mappings[i].from, text, length)) continue;
         text = t->mappings[i].to;
         length = strlen(text);
         if (length == 0) return -1;
@@ -495,7 +496,7 @@ int task_class(const task *t, const char *text, size_t length)
     }
     int others = -1;
     for (size_t i = 0; i < t->class_count; i++) {
-        if (text_is(t->classes[i], text, length)) return (int)i;
+        if (text_matches(t->classes[i], text, length)) return (int)i;
         if (strcasecmp(t->classes[i], "others") == 0) others = (int)i;
     }
     return others;

@@ -1,7 +1,7 @@
 /* Traces of random choices. */
 #include "face/trace.h"
+#include "stream/number.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +112,7 @@ char *trace_line(const trace_face *f, const char *variant_id, const variant *v)
     } else if (v->what != PHOTOGRAPHIC) {
         flip_add(line, v);
     }
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = number_json_dumps(line, JSON_COMPACT);
     json_decref(line);
     if (text == NULL) return NULL;
     size_t length = strlen(text);

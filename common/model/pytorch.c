@@ -4,6 +4,7 @@
 
 #include "model/pickle.h"
 #include "model/zip.h"
+#include "stream/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -226,7 +227,7 @@ static bool scalar_add(tensor_file *f, const pickle_value *value, const char *na
         snprintf(text, sizeof text, "%" PRId64, value->integer);
         return metadata_add(f, name, text, e);
     case PICKLE_NUMBER:
-        snprintf(text, sizeof text, "%.17g", value->number);
+        number_text(value->number, text);
         return metadata_add(f, name, text, e);
     case PICKLE_TEXT:
         return value->length > NAME_LIMIT || strlen(value->text) != value->length ||

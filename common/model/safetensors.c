@@ -198,11 +198,9 @@ tensor_file *safetensors_open(const char *path, error *e)
     r->source.fd = -1;
     f->path = strdup(cli_input_name(path));
     if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
-    bool standard = strcmp(path, "-") == 0;
-    if (f->path && source_open(&r->source, standard ? path : f->path, e) && header_read(r, e) &&
-        table_read(f, r, e)) {
-        return f;
-    }
+    bool opened = f->path && source_open(&r->source, path, e);
+    r->source.path = f->path;
+    if (opened && header_read(r, e) && table_read(f, r, e)) return f;
     tensor_file_close(f);
     return NULL;
 }

@@ -2,12 +2,11 @@
 #include "model/source.h"
 
 #include "cli/cli.h"
+#include "cli/input.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static bool source_slurp(source *s, error *e)
@@ -33,32 +32,18 @@ static bool source_slurp(source *s, error *e)
 
 bool source_open(source *s, const char *path, error *e)
 {
-    bool standard = strcmp(path, "-") == 0;
-    *s = (source){.path = cli_input_name(path), .fd = STDIN_FILENO};
-    if (!standard) s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
     struct stat status;
-    if (fstat(s->fd, &status) != 0) {
-        error_set(e, STATUS_IO, "%s: ", s->path);
-        goto failed;
-    }
-    if (S_ISDIR(status.st_mode)) {
-        error_set(e, STATUS_NO_INPUT, "%s: is a directory", s->path);
-        goto failed;
-    }
-    if (S_ISREG(status.st_mode) && !standard) {
+    *s = (source){.path = cli_input_name(path), .fd = input_open(path, &status, e)};
+    if (s->fd < 0) return false;
+    if (S_ISREG(status.st_mode) && strcmp(path, "-") != 0) {
         s->size = status.st_size;
         return true;
     }
     bool read_all = source_slurp(s, e);
-    if (!standard) close(s->fd);
+    close(s->fd);
     s->fd = -1;
     if (!read_all) source_close(s);
     return read_all;
-failed:
-    if (!standard) close(s->fd);
-    s->fd = -1;
-    return false;
 }
 
 bool source_read(const source *s, int64_t offset, void *out, size_t size, error *e)

@@ -14,8 +14,7 @@ typedef struct source {
     int64_t size;
 } source;
 
-/* STATUS_NO_INPUT when it cannot be opened, STATUS_IO. "-": standard input. `path` must outlive the
- * source. */
+/* Errors of input_open, and STATUS_IO. "-": standard input. `path` must outlive the source. */
 bool source_open(source *s, const char *path, error *e);
 /* STATUS_DATA when [offset, offset + size) is not all inside. */
 bool source_read(const source *s, int64_t offset, void *out, size_t size, error *e);

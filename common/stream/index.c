@@ -1,17 +1,17 @@
 /* Streams in files with random access to their records. */
 #include "stream/index.h"
+#include "cli/input.h"
 #include "cli/output.h"
+#include "stream/foreign.h"
 #include "stream/scan.h"
 #include "stream/segment.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Pages of the first pass are asked for and given back in steps of this size. */
@@ -29,7 +29,6 @@ struct stream_index {
     size_t position;       /* and at this byte */
     size_t expected, kept; /* bytes of the file asked for; first byte not given back */
     bool file_counted;     /* a segment of this file was read */
-    int64_t done, total;
     stream_segment segment;
     msgpack_unpacked record; /* of the first pass */
     msgpack_unpacked header;
@@ -64,17 +63,18 @@ static void end_on_bus_error(int signal_number)
     _exit(STATUS_IO);
 }
 
-static bool map_descriptor(stream_index *x, mapped_file *f, error *e)
+static bool map_input(stream_index *x, error *e)
 {
     struct stat status;
-    if (fstat(f->descriptor, &status) != 0) return error_set(e, STATUS_IO, "%s: ", input_name(x));
+    mapped_file *f = &x->files[x->file];
+    f->descriptor = input_open(x->inputs->item[x->file], &status, e);
+    if (f->descriptor < 0) return false;
     if (!S_ISREG(status.st_mode))
         return error_set(e, STATUS_DATA, "%s: not a regular file", input_name(x));
     off_t start = lseek(f->descriptor, 0, SEEK_CUR);
     f->size = (size_t)status.st_size;
     f->start = start > 0 && start < status.st_size ? (size_t)start : 0;
     if (start >= status.st_size) f->size = 0;
-    x->total += (int64_t)(f->size - f->start);
     if (f->size == 0) return true;
     void *bytes = mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->descriptor, 0);
     if (bytes == MAP_FAILED) return error_set(e, STATUS_IO, "%s: cannot map: ", input_name(x));
@@ -83,34 +83,24 @@ static bool map_descriptor(stream_index *x, mapped_file *f, error *e)
     return true;
 }
 
-static bool map_input(stream_index *x, error *e)
-{
-    const char *path = x->inputs->item[x->file];
-    bool standard = strcmp(path, "-") == 0;
-    mapped_file *f = &x->files[x->file];
-    f->descriptor =
-        standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
-    if (f->descriptor < 0) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    return map_descriptor(x, f, e);
-}
-
 bool stream_index_possible(const cli_strings *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {
         struct stat status;
-        const char *path = inputs->item[i];
-        int found = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
-        if (found == 0 && !S_ISREG(status.st_mode)) return false;
+        if (input_describe(inputs->item[i], &status) && !S_ISREG(status.st_mode)) return false;
     }
     return true; /* one that cannot be opened is reported when it is mapped */
 }
 
 /* ---- The first pass ------------------------------------------------------------------------- */
 
-static void begin_file(stream_index *x)
+static bool begin_file(stream_index *x, error *e)
 {
-    x->position = x->expected = x->kept = x->files[x->file].start;
+    const mapped_file *f = &x->files[x->file];
+    x->position = x->expected = x->kept = f->start;
     x->file_counted = false;
+    return f->size == 0 ||
+           stream_foreign_check(input_name(x), f->bytes + f->start, f->size - f->start, e);
 }
 
 /* Keeps reading ahead of the position, and gives back what lies behind. */
@@ -175,8 +165,7 @@ static int next_file(stream_index *x, error *e)
     if (x->files[x->file].bytes) advise(&x->files[x->file], x->kept, x->position, MADV_DONTNEED);
     if (x->file + 1 == x->inputs->count) return 0;
     x->file++;
-    begin_file(x);
-    return 1;
+    return begin_file(x, e) ? 1 : -1;
 }
 
 /* The next map, whatever it is: 1, 0 at the end, -1 on error. */
@@ -193,7 +182,6 @@ static int next_part(stream_index *x, stream_place *place, segment_part *part, e
     *place = (stream_place){x->position, (uint32_t)size, (uint32_t)x->file};
     x->file_counted = true;
     x->position += size;
-    x->done += (int64_t)size;
     return 1;
 }
 
@@ -222,8 +210,7 @@ static bool open_inputs(stream_index *x, error *e)
     for (x->file = 0; x->file < x->inputs->count; x->file++)
         if (!map_input(x, e)) return false;
     x->file = 0;
-    begin_file(x);
-    return true;
+    return begin_file(x, e);
 }
 
 static bool read_first_header(stream_index *x, const char *const *kinds, error *e)
@@ -266,12 +253,6 @@ stream_index *stream_index_open(const cli_strings *inputs, const char *const *ki
 const msgpack_object *stream_index_header(const stream_index *x)
 {
     return &x->header.data;
-}
-
-void stream_index_position(const stream_index *x, int64_t *done, int64_t *total)
-{
-    *done = x->done;
-    *total = x->total;
 }
 
 void stream_index_expect(const stream_index *x, stream_place place)

@@ -1,6 +1,8 @@
 /* Streams in regular files: mapped into memory and read once from the beginning to find the
    records, where pages are given back as they were used, so that memory does not grow with the
-   file; then record by record in any order. */
+   file; then record by record in any order. For who needs records again after the first pass, as
+   pretext-batch does for its shuffled batches; a stream that is read once, and a pipe, are read by
+   stream/reader.h. */
 #ifndef BLADES_STREAM_INDEX_H
 #define BLADES_STREAM_INDEX_H
 
@@ -36,8 +38,6 @@ const msgpack_object *stream_index_header(const stream_index *x);
    mapping: those that are not looked at are not read. */
 int stream_index_next(stream_index *x, stream_place *place, msgpack_object *map, bool *is_error,
                       error *e);
-/* Bytes done and their total: for progress. */
-void stream_index_position(const stream_index *x, int64_t *done, int64_t *total);
 
 /* Says that the record will be wanted soon: the system reads ahead. */
 void stream_index_expect(const stream_index *x, stream_place place);

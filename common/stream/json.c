@@ -2,8 +2,8 @@
 #include "stream/json.h"
 
 #include "cli/text.h"
+#include "stream/number.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ static binary_form label_form(const msgpack_object *header, const msgpack_object
 
 static bool key_is(const msgpack_object_str *key, const char *text)
 {
-    return key->size == strlen(text) && memcmp(key->ptr, text, key->size) == 0;
+    return text_is(key->ptr, key->size, text);
 }
 
 /* ---- Values -------------------------------------------------------------------------------------
@@ -183,13 +183,11 @@ static json_t *value_to_json(const json_context *context, const msgpack_object *
 }
 
 bool json_print_record(const msgpack_object *map, const msgpack_object *header, bool base64,
-                       FILE *to, error *e)
+                       FILE *to, const char *name, error *e)
 {
     json_context context = {.header = header, .base64 = base64};
     json_t *json = value_to_json(&context, map);
-    if (!json) return error_set(e, STATUS_SYSTEM, "out of memory");
-    int failed = json_dumpf(json, to, JSON_COMPACT | JSON_ENCODE_ANY);
+    bool printed = number_json_print(json, JSON_COMPACT, to, name, e);
     json_decref(json);
-    if (failed || fputc('\n', to) == EOF) return error_set(e, STATUS_IO, "standard output: ");
-    return true;
+    return printed;
 }

@@ -9,8 +9,9 @@
 /* Prints a map as one line of JSON. Binary fields that the stream format defines as numbers
    (vector, landmarks, and labels by the kinds of the tasks in `header`) are arrays, NaN as null;
    others are {"bytes": N}; with `base64` all are {"base64": "..."}. Text that is not UTF-8 has its
-   wrong bytes replaced by U+FFFD. STATUS_SYSTEM, STATUS_IO. */
+   wrong bytes replaced by U+FFFD. `name` is that of the output, for messages. STATUS_SYSTEM,
+   STATUS_IO. */
 bool json_print_record(const msgpack_object *map, const msgpack_object *header, bool base64,
-                       FILE *to, error *e);
+                       FILE *to, const char *name, error *e);
 
 #endif

@@ -1,17 +1,17 @@
 /* Reading streams. */
 #include "stream/reader.h"
+#include "cli/input.h"
+#include "stream/foreign.h"
 #include "stream/scan.h"
 #include "stream/segment.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 1 << 16 };
+enum { READ_SIZE = 1 << 16, HEAD_SIZE = 16 };
 
 struct stream_reader {
     const cli_strings *inputs;
@@ -35,21 +35,9 @@ const char *stream_reader_input(const stream_reader *r)
     return cli_input_name(r->inputs->item[i]);
 }
 
-static bool open_input(stream_reader *r, error *e)
-{
-    const char *path = r->inputs->item[r->input];
-    r->at_end = r->counted = false;
-    if (strcmp(path, "-") == 0) {
-        r->descriptor = STDIN_FILENO;
-        return true;
-    }
-    r->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    return r->descriptor >= 0 || error_set(e, STATUS_NO_INPUT, "%s: ", path);
-}
-
 static void close_input(stream_reader *r)
 {
-    if (r->descriptor > STDIN_FILENO) close(r->descriptor);
+    if (r->descriptor >= 0) close(r->descriptor);
     r->descriptor = -1;
 }
 
@@ -76,6 +64,18 @@ static bool fill_bytes(stream_reader *r, error *e)
     r->end += (size_t)got;
     r->done += got;
     return true;
+}
+
+/* Opens the next input and looks at its first bytes. */
+static bool open_input(stream_reader *r, error *e)
+{
+    struct stat status;
+    r->at_end = r->counted = false;
+    r->descriptor = input_open(r->inputs->item[r->input], &status, e);
+    if (r->descriptor < 0) return false;
+    while (r->end < HEAD_SIZE && !r->at_end)
+        if (!fill_bytes(r, e)) return false;
+    return stream_foreign_check(stream_reader_input(r), r->bytes, r->end, e);
 }
 
 /* ---- Values -------------------------------------------------------------------------------------
@@ -222,9 +222,7 @@ static void find_total(stream_reader *r)
 {
     for (size_t i = 0; i < r->inputs->count; i++) {
         struct stat status;
-        const char *path = r->inputs->item[i];
-        int found = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
-        if (found != 0 || !S_ISREG(status.st_mode)) {
+        if (!input_describe(r->inputs->item[i], &status) || !S_ISREG(status.st_mode)) {
             r->total = 0;
             return;
         }
@@ -251,11 +249,6 @@ const msgpack_object *stream_reader_header(const stream_reader *r)
     return &r->header->object;
 }
 
-const char *stream_reader_kind(const stream_reader *r)
-{
-    return r->segment.kind;
-}
-
 int stream_reader_next(stream_reader *r, stream_record **out, error *e)
 {
     for (;;) {
@@ -269,10 +262,9 @@ int stream_reader_next(stream_reader *r, stream_record **out, error *e)
     }
 }
 
-void stream_reader_position(const stream_reader *r, int64_t *done, int64_t *total)
+double stream_reader_share(const stream_reader *r)
 {
-    *done = r->done;
-    *total = r->total;
+    return r->total > 0 ? (double)r->done / (double)r->total : 0;
 }
 
 void stream_reader_close(stream_reader *r)

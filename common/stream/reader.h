@@ -1,4 +1,7 @@
-/* Reading streams: segments of header, records, trailer, from files or pipes, nothing trusted. */
+/* Reading streams: segments of header, records, trailer, from files or pipes, nothing trusted.
+   Once, from the beginning to the end, each record a copy that its taker keeps as long as it needs
+   it, with no more of the input in memory than that: what every tool does but those that come back
+   to records in another order, for which there is stream/index.h. */
 #ifndef BLADES_STREAM_READER_H
 #define BLADES_STREAM_READER_H
 
@@ -8,14 +11,12 @@ typedef struct stream_reader stream_reader;
 
 /* Opens the inputs ("-": standard input), read one after the other as if concatenated, and reads
    the first header. `kinds`: NULL-ended list of the kinds that can be used; NULL: any. Errors:
-   STATUS_NO_INPUT when a file cannot be opened, STATUS_DATA when it is no stream of these kinds.
+   as input_open's, and STATUS_DATA when it is no stream of these kinds.
    NULL on error. The reader keeps using `inputs`, which must outlive it. */
 stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e);
 
 /* The header of the current segment (a map), valid until a record of a later segment is read. */
 const msgpack_object *stream_reader_header(const stream_reader *r);
-/* Its kind, e.g. "face". All segments have the same. */
-const char *stream_reader_kind(const stream_reader *r);
 
 /* The name of the input that the last record or header came from, for messages. */
 const char *stream_reader_input(const stream_reader *r);
@@ -26,8 +27,9 @@ const char *stream_reader_input(const stream_reader *r);
    in the text. */
 int stream_reader_next(stream_reader *r, stream_record **out, error *e);
 
-/* Bytes read so far and their total when all inputs are regular files (else 0): for progress. */
-void stream_reader_position(const stream_reader *r, int64_t *done, int64_t *total);
+/* The share of the inputs' bytes that was read, 0 to 1, when all are regular files (else 0): for
+   progress. */
+double stream_reader_share(const stream_reader *r);
 
 void stream_reader_close(stream_reader *r); /* NULL is fine */
 

@@ -1,6 +1,8 @@
 /* Looking into msgpack maps, and building them. */
 #include "stream/record.h"
 
+#include "cli/text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,18 +10,21 @@
 /* ---- Reading ------------------------------------------------------------------------------------
  */
 
-static bool text_is(const msgpack_object *o, const char *text, size_t length)
+bool text_is(const char *text, size_t length, const char *string)
 {
-    return o->type == MSGPACK_OBJECT_STR && o->via.str.size == length &&
-           memcmp(o->via.str.ptr, text, length) == 0;
+    return length == strlen(string) && memcmp(text, string, length) == 0;
+}
+
+static bool is_string(const msgpack_object *o, const char *string)
+{
+    return o->type == MSGPACK_OBJECT_STR && text_is(o->via.str.ptr, o->via.str.size, string);
 }
 
 const msgpack_object *object_get(const msgpack_object *map, const char *key)
 {
     if (!map || map->type != MSGPACK_OBJECT_MAP) return NULL;
-    size_t length = strlen(key);
     for (uint32_t i = 0; i < map->via.map.size; i++)
-        if (text_is(&map->via.map.ptr[i].key, key, length)) return &map->via.map.ptr[i].val;
+        if (is_string(&map->via.map.ptr[i].key, key)) return &map->via.map.ptr[i].val;
     return NULL;
 }
 
@@ -89,7 +94,7 @@ bool object_binary(const msgpack_object *map, const char *key, const void **byte
 bool object_text_is(const msgpack_object *map, const char *key, const char *text)
 {
     const msgpack_object *o = object_get(map, key);
-    return o && text_is(o, text, strlen(text));
+    return o && is_string(o, text);
 }
 
 char *object_text_copy(const msgpack_object *map, const char *key)
@@ -275,15 +280,15 @@ void put_array(stream_chunk *k, const char *key, size_t count)
 static bool is_set(const cli *c, const msgpack_object *key)
 {
     for (size_t i = 0; c && i < c->sets.count; i += 2)
-        if (text_is(key, c->sets.item[i], strlen(c->sets.item[i]))) return true;
+        if (is_string(key, c->sets.item[i])) return true;
     return false;
 }
 
 static bool is_own(const char *const *own, const msgpack_object *key)
 {
     for (; own && *own; own++)
-        if (text_is(key, *own, strlen(*own))) return true;
-    return text_is(key, "type", 4);
+        if (is_string(key, *own)) return true;
+    return is_string(key, "type");
 }
 
 static void put_pair(stream_chunk *k, const msgpack_object_kv *pair)
@@ -334,4 +339,48 @@ void put_error_record(stream_chunk *k, const cli *c, const char *id, const char 
     record_end(k);
     k->records--;
     k->errors++;
+}
+
+const char *error_reason(const char *id, const char *reason)
+{
+    const char *hash = strrchr(id, '#');
+    size_t photo = hash ? (size_t)(hash - id) : 0;
+    const struct {
+        const char *text;
+        size_t length;
+    } names[] = {{id, strlen(id)}, {id, photo}, {cli_input_name(id), strlen(cli_input_name(id))}};
+    for (size_t i = 0; i < CLI_COUNT(names); i++)
+        if (names[i].length > 0 && strncmp(reason, names[i].text, names[i].length) == 0 &&
+            strncmp(reason + names[i].length, ": ", 2) == 0)
+            return reason + names[i].length + 2;
+    return reason;
+}
+
+static void note_error(const cli *c, const msgpack_object *record)
+{
+    char *id = object_text_copy(record, "id"), *reason = object_text_copy(record, "reason");
+    if (!c->quiet && id && reason) {
+        fprintf(stderr, "%s: ", c->tool->name);
+        text_print(stderr, cli_input_name(id), NULL, NULL);
+        fputs(": ", stderr);
+        text_print(stderr, error_reason(id, reason), NULL, NULL);
+        fputc('\n', stderr);
+    }
+    free(id);
+    free(reason);
+}
+
+void note_error_records(const cli *c, const stream_chunk *k, int64_t most)
+{
+    msgpack_unpacked record;
+    size_t offset = 0;
+    msgpack_unpacked_init(&record);
+    for (int64_t left = k->errors < most ? k->errors : most;
+         left > 0 && msgpack_unpack_next(&record, k->bytes.data, k->bytes.size, &offset) ==
+                         MSGPACK_UNPACK_SUCCESS;) {
+        if (!object_text_is(&record.data, "type", "error")) continue;
+        note_error(c, &record.data);
+        left--;
+    }
+    msgpack_unpacked_destroy(&record);
 }

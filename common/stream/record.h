@@ -20,6 +20,9 @@ typedef struct stream_record {
 
 void stream_record_free(stream_record *r);
 
+/* Do these `length` bytes spell the string? */
+bool text_is(const char *text, size_t length, const char *string);
+
 /* The value of a key of a map; NULL when absent (or when `map` is NULL or no map). The first of
    equal keys counts. */
 const msgpack_object *object_get(const msgpack_object *map, const char *key);
@@ -86,5 +89,11 @@ void put_sets(stream_chunk *k, const cli *c);
    name. */
 void put_error_record(stream_chunk *k, const cli *c, const char *id, const char *reason,
                       const msgpack_object *from);
+/* Says on standard error, "tool: id: reason", what became an error record: the first `most` of the
+   chunk's. Silent under -q. stream_writer_put calls it. */
+void note_error_records(const cli *c, const stream_chunk *k, int64_t most);
+/* The reason without the id, or the path of the id's photo, where it begins with one. Points into
+   `reason`. */
+const char *error_reason(const char *id, const char *reason);
 
 #endif

@@ -10,6 +10,26 @@ bool stream_segment_error(const stream_segment *s, const char *input, const char
     return error_set(e, STATUS_DATA, "%s: record %" PRId64 ": %s", input, s->number + 1, what);
 }
 
+/* What makes the streams of each kind. */
+static const struct {
+    const char *kind, *tool;
+} makers[] = {
+    {"photo", "exif-extract"}, {"face", "face-manipulate"}, {"batch", "pretext-batch"},
+    {"embedding", "embed"},    {"score", "score"},          {"point", "tsne"},
+};
+
+static const char *maker_of(const char *kind)
+{
+    for (size_t i = 0; i < CLI_COUNT(makers); i++)
+        if (strcmp(makers[i].kind, kind) == 0) return makers[i].tool;
+    return "the tool that makes it";
+}
+
+static const char *article_of(const char *kind)
+{
+    return *kind && strchr("aeiou", *kind) ? "an" : "a";
+}
+
 static bool keys_are_text(const msgpack_object *map)
 {
     if (map->type != MSGPACK_OBJECT_MAP) return false;
@@ -35,8 +55,8 @@ static bool take_header(stream_segment *s, const char *input, const msgpack_obje
     } else {
         if (strcmp(kind, s->kind) != 0)
             error_set(e, STATUS_DATA,
-                      "%s: record %" PRId64 ": a '%.40s' stream follows a '%.40s' stream", input,
-                      s->number + 1, kind, s->kind);
+                      "%s: record %" PRId64 ": %s '%.40s' stream follows %s '%.40s' stream", input,
+                      s->number + 1, article_of(kind), kind, article_of(s->kind), s->kind);
         free(kind);
         if (e->status) return false;
     }
@@ -85,15 +105,18 @@ bool stream_segment_take(stream_segment *s, const char *input, const msgpack_obj
 bool stream_segment_usable(const stream_segment *s, const char *input, const char *const *kinds,
                            error *e)
 {
-    char wanted[200] = "";
-    for (int i = 0; kinds && kinds[i]; i++) {
-        if (strcmp(kinds[i], s->kind) == 0) return true;
-        size_t used = strlen(wanted);
-        snprintf(wanted + used, sizeof wanted - used, "%s'%s'", i ? " or " : "", kinds[i]);
-    }
+    char wanted[200] = "", run[200] = "";
     if (!kinds) return true;
-    return error_set(e, STATUS_DATA, "%s: record 1: a '%.40s' stream, but %s is needed", input,
-                     s->kind, wanted);
+    for (int i = 0; kinds[i]; i++) {
+        if (strcmp(kinds[i], s->kind) == 0) return true;
+        size_t used = strlen(wanted), used_run = strlen(run);
+        snprintf(wanted + used, sizeof wanted - used, "%s'%s'", i ? " or " : "", kinds[i]);
+        snprintf(run + used_run, sizeof run - used_run, "%s%s", i ? " or " : "",
+                 maker_of(kinds[i]));
+    }
+    return error_set(e, STATUS_DATA,
+                     "%s: record 1: %s '%.40s' stream, but %s %s stream is needed: run %s", input,
+                     article_of(s->kind), s->kind, article_of(kinds[0]), wanted, run);
 }
 
 void stream_segment_free(stream_segment *s)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REASONS_MOST = 10 }; /* said on standard error, by one tool */
+
 /* ---- Provenance ---------------------------------------------------------------------------------
  */
 
@@ -36,7 +38,7 @@ void put_provenance(stream_chunk *k, const cli *c, const msgpack_object *previou
 static bool write_bytes(stream_writer *w, const void *bytes, size_t size, error *e)
 {
     if (size == 0 || fwrite(bytes, 1, size, w->out.file) == size) return true;
-    return error_set(e, STATUS_IO, "%s: ", w->out.path ? w->out.path : "standard output");
+    return error_set(e, STATUS_IO, "%s: ", output_name(&w->out));
 }
 
 bool stream_writer_open(stream_writer *w, cli *c, const char *kind, error *e)
@@ -82,6 +84,7 @@ bool stream_writer_header_end(stream_writer *w, error *e)
 bool stream_writer_put(stream_writer *w, stream_chunk *k, error *e)
 {
     if (k->failed) return error_set(e, STATUS_SYSTEM, "out of memory, or a record over 4 GiB");
+    note_error_records(w->c, k, REASONS_MOST - w->c->error_count);
     w->records += k->records;
     w->errors += k->errors;
     w->c->error_count += k->errors;
@@ -108,6 +111,9 @@ bool stream_writer_pass(stream_writer *w, const stream_record *r, error *e)
 
 bool stream_writer_close(stream_writer *w, error *e)
 {
+    if (w->c && !e->status && w->c->error_count > REASONS_MOST)
+        cli_note(w->c, "and %lld more; the error records have all",
+                 (long long)(w->c->error_count - REASONS_MOST));
     if (w->open && !e->status) write_trailer(w, e);
     stream_chunk_free(&w->header);
     if (e->status) {

@@ -24,7 +24,8 @@ bool stream_writer_open(stream_writer *w, cli *c, const char *kind, error *e);
 stream_chunk *stream_writer_header_begin(stream_writer *w, const msgpack_object *previous);
 bool stream_writer_header_end(stream_writer *w, error *e);
 
-/* Writes the finished records of a chunk and clears it. */
+/* Writes the finished records of a chunk and clears it. Of the error records in it, all of a tool's
+   together, the first few are said on standard error; the rest is counted at the end. */
 bool stream_writer_put(stream_writer *w, stream_chunk *k, error *e);
 /* Passes a record on as it is (an error record of an earlier stage, say). */
 bool stream_writer_pass(stream_writer *w, const stream_record *r, error *e);

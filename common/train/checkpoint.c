@@ -1,6 +1,8 @@
 /* Writing and reading checkpoints. */
 #include "train/checkpoint.h"
 
+#include "stream/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +45,7 @@ static char *state_text(const optimizer *o, const lambda_weights *l, const check
                              (json_int_t)state->log_position, "trace_position",
                              (json_int_t)state->trace_position, "seed", (json_int_t)state->seed,
                              "seed_given", (int)state->seed_given, "settings", state->settings);
-    char *text =
-        json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
+    char *text = number_json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     return text;
 }

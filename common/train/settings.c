@@ -1,6 +1,8 @@
 /* Option tables to JSON and back. */
 #include "train/settings.h"
 
+#include "stream/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +112,8 @@ static bool is_listed(const char *const *list, const char *name)
 
 static bool conflict(const cli_option *o, const json_t *now, const json_t *saved, error *e)
 {
-    char *ours = json_dumps(now, JSON_ENCODE_ANY), *theirs = json_dumps(saved, JSON_ENCODE_ANY);
+    char *ours = number_json_dumps(now, JSON_ENCODE_ANY);
+    char *theirs = number_json_dumps(saved, JSON_ENCODE_ANY);
     error_set(e, STATUS_USAGE,
               "--%s is %s, but the run that wrote the checkpoint had %s; leave the option out",
               o->name, ours ? ours : "unset", theirs ? theirs : "none");
@@ -141,20 +144,13 @@ bool settings_restore(const cli_option *options, size_t count, const json_t *sav
     return true;
 }
 
-/* The shortest text that reads back as the same number. */
-static json_t *number_text(double number)
-{
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    return json_string(text);
-}
-
 static json_t *value_text(const json_t *value)
 {
-    if (json_is_real(value)) return number_text(json_real_value(value));
+    char text[NUMBER_TEXT_SIZE];
+    if (json_is_real(value)) {
+        number_text(json_real_value(value), text);
+        return json_string(text);
+    }
     if (json_is_integer(value)) return json_sprintf("%lld", (long long)json_integer_value(value));
     return json_string(json_string_value(value));
 }

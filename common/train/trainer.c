@@ -3,6 +3,7 @@
 
 #include "cli/progress.h"
 #include "stream/json.h"
+#include "stream/number.h"
 #include "stream/writer.h"
 #include "train/training_log.h"
 #include "train/weights.h"
@@ -96,7 +97,7 @@ static char *provenance_text(trainer *t, error *e)
     bool good = !chunk.failed && memory &&
                 msgpack_unpack_next(&map, chunk.bytes.data, chunk.bytes.size, &offset) ==
                     MSGPACK_UNPACK_SUCCESS &&
-                json_print_record(&map.data, &map.data, false, memory, e);
+                json_print_record(&map.data, &map.data, false, memory, "memory", e);
     if (memory) fclose(memory);
     json_t *json = good ? json_loads(line, 0, NULL) : NULL;
     text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
@@ -115,7 +116,7 @@ static bool describe_model(trainer *t, error *e)
     free(t->model->provenance);
     t->model->provenance = t->provenance;
     t->provenance = NULL;
-    t->model->tasks = tasks ? json_dumps(tasks, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    t->model->tasks = number_json_dumps(tasks, JSON_COMPACT);
     json_decref(tasks);
     if (!t->model->tasks) return error_set(e, STATUS_SYSTEM, "out of memory");
     return true;
@@ -394,7 +395,7 @@ static char *summary_text(const trainer *t)
     for (size_t i = 0; i < t->tasks->count; i++)
         json_object_set_new(weights, t->tasks->task[i].name, json_real(t->lambda.value[i]));
     json_t *json = json_pack("{s:I, s:o}", "steps", (json_int_t)t->done, "lambda", weights);
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char *text = number_json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;
 }

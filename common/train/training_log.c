@@ -1,8 +1,9 @@
 /* JSON lines of a training run. */
 #include "train/training_log.h"
 
+#include "stream/number.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,12 +51,10 @@ bool line_file_close(line_file *f, error *e)
 /* Takes over the line. */
 static bool put_line(line_file *f, json_t *line, error *e)
 {
-    int failed = !line || json_dumpf(line, f->file, JSON_COMPACT | JSON_REAL_PRECISION(17)) != 0;
+    bool printed = number_json_print(line, JSON_COMPACT, f->file, f->path, e);
     json_decref(line);
-    if (!line) return error_set(e, STATUS_SYSTEM, "out of memory");
-    if (failed || fputc('\n', f->file) == EOF || fflush(f->file) != 0)
-        return error_set(e, STATUS_IO, "%s: ", f->path);
-    return true;
+    if (printed && fflush(f->file) != 0) return error_set(e, STATUS_IO, "%s: ", f->path);
+    return printed;
 }
 
 /* ---- Values ------------------------------------------------------------------------------------

@@ -155,7 +155,9 @@ static void what_is_no_file_is_refused(void **state)
     names[0] = path;
     e = (error){0};
     assert_null(stream_index_open(&inputs, kinds, &e));
-    assert_non_null(strstr(e.text, "a 'face' stream, but 'photo' or 'embedding' is needed"));
+    assert_non_null(strstr(e.text,
+                           "a 'face' stream, but a 'photo' or 'embedding' stream is needed: run "
+                           "exif-extract or embed"));
     unlink(path);
 }
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "cli/random.h"
+#include "stream/number.h"
 #include "stream/record.h"
 #include "stream/scan.h"
 
@@ -182,6 +183,42 @@ static void scanner_refuses_what_is_too_much(void **state)
     }
 }
 
+static void numbers_are_short_and_texts_untouched(void **state)
+{
+    static const char text[] =
+        "{\"1e-5 \\\" "
+        "0.012500000000000001\":[1e-5,0.0125,-0.30000000000000004,1.0,12345678901234567,"
+        "1e300,2.5e-7],\"\\\\\":0.1}";
+    json_t *json = json_loads(text, 0, NULL);
+    char *printed = number_json_dumps(json, JSON_COMPACT);
+    assert_string_equal(printed, text);
+    free(printed);
+    json_decref(json);
+    assert_null(number_json_dumps(NULL, 0));
+
+    random_state r = random_keyed(1, "numbers", 0);
+    for (int i = 0; i < 100000; i++) {
+        char shortest[NUMBER_TEXT_SIZE];
+        uint64_t bits = random_bits(&r);
+        double number;
+        memcpy(&number, &bits, sizeof number);
+        if (number - number != 0) continue; /* infinite, or none */
+        number_text(number, shortest);
+        assert_true(strtod(shortest, NULL) == number);
+    }
+}
+
+static void reasons_lose_the_name_they_begin_with(void **state)
+{
+    assert_string_equal(error_reason("a.jpg", "a.jpg: bad"), "bad");
+    assert_string_equal(error_reason("a.jpg#0", "a.jpg: bad"), "bad");
+    assert_string_equal(error_reason("a#b.jpg#0", "a#b.jpg: bad"), "bad");
+    assert_string_equal(error_reason("-", "standard input: bad"), "bad");
+    assert_string_equal(error_reason("7", "photos/7.jpg: bad"), "photos/7.jpg: bad");
+    assert_string_equal(error_reason("a", "a.jpg: bad"), "a.jpg: bad");
+    assert_string_equal(error_reason("", ": bad"), ": bad");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +226,8 @@ int main(void)
         cmocka_unit_test(nesting_beyond_the_builder_fails_safely),
         cmocka_unit_test(scanner_agrees_with_msgpack),
         cmocka_unit_test(scanner_refuses_what_is_too_much),
+        cmocka_unit_test(numbers_are_short_and_texts_untouched),
+        cmocka_unit_test(reasons_lose_the_name_they_begin_with),
     };
     return RUN_TESTS(tests);
 }
