@@ -26,7 +26,6 @@ static const cli_tool tool = {
     .summary = "Show streams as JSON lines, one a record; float32 and int32 fields as arrays.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
-    .text_output = true,
 };
 
 /* Prints the headers and records until the end or --limit; counts[0] records and counts[1] errors.
