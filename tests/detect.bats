@@ -181,6 +181,8 @@ embeddings() { # the same four sources for every test
   [[ "${lines[0]}" == "gan/00000.jpg: looks generated (log-likelihood "*"none of 20 known photographs looks as odd)" ]]
   score -d detector --text --fail-on-generated --threshold -1e9 gan >out
   run ! grep -v 'looks like a photograph' out
+  run -64 score -d detector --threshold 1,5 gan
+  [ "${lines[0]}" = "score: --threshold: '1,5' is not a number" ]
 }
 
 @test "every kind of classifier finds the generated faces" {
@@ -269,6 +271,8 @@ embeddings() { # the same four sources for every test
   printf 'photos/00000.jpg\t1\nphotos/00001.jpg\tinf\n' >infinite.tsv
   run -65 evaluate --column b=infinite.tsv scores
   [[ "$output" == *"'inf' is no score"* ]]
+  run -64 evaluate --name a --threshold a= scores
+  [ "${lines[0]}" = "evaluate: --threshold: '' is not a number" ]
   score -d detector gan >generated
   run -0 --separate-stderr evaluate generated
   [[ "$stderr" == *"there are no photographic faces"* ]]

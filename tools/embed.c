@@ -22,13 +22,13 @@ static struct {
 } options = {.batch = 16, .central = 1};
 
 static const cli_option option_table[] = {
-    {"model", 'm', CLI_STRING, &options.model, .argument = "FILE", .help = "the model (needed)"},
+    {"model", 'm', CLI_STRING, &options.model, .argument = "FILE", .help = "the model (required)"},
     {"batch", 0, CLI_INTEGER, &options.batch, 1, 1024, .argument = "N",
      .help = "faces computed at a time (16)", .unrecorded = true},
     {"central", 0, CLI_NUMBER, &options.central, 0.01, 1, .argument = "X",
      .help = "share of an image file that is the face crop (1)"},
     {"precision", 0, CLI_CHOICE, &options.precision, .choices = precision_names, .argument = "KIND",
-     .help = "float32 (default) or bf16"},
+     .help = "of the encoder (float32)"},
 };
 
 static const cli_tool tool = {
@@ -38,6 +38,7 @@ static const cli_tool tool = {
         "Turn faces into vectors of unit length: image files, folders, photo or face streams.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
 /* One run: items are prepared by threads, taken back in order, and computed a batch at a time. */

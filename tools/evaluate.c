@@ -28,13 +28,13 @@ static const cli_option option_table[] = {
     {"run", 0, CLI_LIST, &options.runs, .argument = "NAME=FILE",
      .help = "another run of that detector, to take means over"},
     {"column", 0, CLI_LIST, &options.columns, .argument = "NAME=FILE",
-     .help = "the same, beside the operands or standard input"},
+     .help = "the same, beside the operands or standard input", .rare = true},
     {"higher", 0, CLI_LIST, &options.higher, .argument = "NAME=LABEL",
-     .help = "a TSV's higher scores mean LABEL (generated)"},
+     .help = "a TSV's higher scores mean LABEL (generated)", .rare = true},
     {"threshold", 0, CLI_LIST, &options.thresholds, .argument = "NAME=X",
      .help = "decide for this detector by this score"},
     {"pair", 0, CLI_LIST, &options.pairs, .argument = "GENERATOR=SOURCE,...",
-     .help = "compare with these photographs alone"},
+     .help = "compare with these photographs alone", .rare = true},
     {"compare", 0, CLI_STRING, &options.compare, .argument = "NAME",
      .help = "the others' differences from this detector"},
     {"per-class", 0, CLI_INTEGER, &options.per_class, 0, 1e9, .argument = "N",
@@ -42,17 +42,17 @@ static const cli_option option_table[] = {
     {"bootstrap", 0, CLI_INTEGER, &options.bootstrap, 0, 100000, .argument = "N",
      .help = "replicates for the intervals (1000)"},
     {"confidence", 0, CLI_NUMBER, &options.confidence, 0.01, 0.9999, .argument = "X",
-     .help = "of the intervals (0.95)"},
+     .help = "of the intervals (0.95)", .rare = true},
     {"table", 0, CLI_CHOICE, &options.table, .choices = table_choices, .argument = "WHICH",
-     .help = "all, summary, accuracy, auc, confusion, differences"},
+     .help = "which tables (all)"},
     {"format", 0, CLI_CHOICE, &options.format, .choices = format_choices, .argument = "FORMAT",
-     .help = "text, tsv, latex or json (text)"},
-    {"roc", 0, CLI_STRING, &options.roc, .argument = "FILE", .unrecorded = true,
+     .help = "of the tables (text)"},
+    {"roc", 0, CLI_STRING, &options.roc, .argument = "FILE", .unrecorded = true, .written = true,
      .help = "write the ROC curves' data here"},
     {"histogram", 0, CLI_STRING, &options.histogram, .argument = "FILE", .unrecorded = true,
-     .help = "write histograms of the scores here"},
+     .written = true, .help = "write histograms of the scores here", .rare = true},
     {"bins", 0, CLI_INTEGER, &options.bins, 1, 100000, .argument = "N",
-     .help = "of the histograms (50)"},
+     .help = "of the histograms (50)", .rare = true},
 };
 
 static const cli_tool tool = {
@@ -61,7 +61,7 @@ static const cli_tool tool = {
     .summary = "Tables of how well detectors tell generated faces from photographs.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
-    .text_output = true,
+    .common = CLI_SEED,
 };
 
 /* Cuts "NAME=VALUE"; the name is the caller's to free, the value part of the argument. */
@@ -164,9 +164,8 @@ static bool apply_settings(evaluation *v, error *e)
         method *m = named_method(v, "threshold", options.thresholds.item[i], &value, e);
         if (!m) return false;
         double threshold = strtod(value, &end);
-        if (*end || !isfinite(threshold))
-            return error_set(e, STATUS_USAGE, "--threshold %s: not a number",
-                             options.thresholds.item[i]);
+        if (end == value || *end || !isfinite(threshold))
+            return error_set(e, STATUS_USAGE, "--threshold: '%s' is not a number", value);
         for (; m; m = m->next_run) {
             m->thresholded = true;
             m->threshold = threshold;

@@ -25,6 +25,7 @@ static const cli_tool tool = {
     .summary = "Read size, orientation and camera tags of JPEG, PNG, WebP and TIFF files.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
 typedef struct extraction {

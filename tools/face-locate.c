@@ -19,14 +19,14 @@ static double resized_to;
 static const cli_option options[] = {
     {"annotations", 'a', CLI_LIST, &files, .argument = "FILE",
      .help = "file or folder with boxes, landmarks (repeatable)"},
-    {"format", 0, CLI_CHOICE, &format, .choices = annotation_format_names,
-     .help = "of the annotation files"},
+    {"format", 0, CLI_CHOICE, &format, .choices = annotation_format_names, .argument = "FORMAT",
+     .help = "of the annotation files (auto)"},
     {"upright", 0, CLI_FLAG, &upright, .help = "coordinates are of photos turned upright by EXIF"},
     {"resized-to", 0, CLI_NUMBER, &resized_to, 1, 100000, .argument = "N",
      .help = ".npy and .pts are of photos resized to N x N"},
     {"whole", 0, CLI_FLAG, &whole, .help = "a photo without faces is one face, whole"},
-    {"missing", 0, CLI_CHOICE, &missing, .choices = missing_choices,
-     .help = "what becomes of photos without annotation"},
+    {"missing", 0, CLI_CHOICE, &missing, .choices = missing_choices, .argument = "HOW",
+     .help = "photos without annotation (pass)"},
 };
 
 static const cli_tool tool = {
@@ -35,6 +35,7 @@ static const cli_tool tool = {
     .summary = "Adds face boxes and landmarks from annotation files to photos.",
     .options = options,
     .option_count = CLI_COUNT(options),
+    .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
 typedef struct source {

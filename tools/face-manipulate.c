@@ -22,35 +22,36 @@ static bool nose, masks;
 static const char *trace_path, *sheet_path;
 
 static const cli_option options[] = {
-    {"variants", 0, CLI_CHOICE, &variants, .choices = variants_choices,
-     .help = "every variant of a face, or draws of them"},
+    {"variants", 0, CLI_CHOICE, &variants, .choices = variants_choices, .argument = "WHICH",
+     .help = "every variant of a face, or draws (all)"},
     {"per-face", 0, CLI_INTEGER, &per_face, 1, 1000, .argument = "N",
      .help = "draws a face and epoch (1)"},
     {"epochs", 0, CLI_INTEGER, &epochs, 1, 100000, .argument = "N",
      .help = "epochs to draw for (1)"},
     {"nose", 0, CLI_FLAG, &nose, .help = "the nose flip takes part"},
-    {"vflip", 0, CLI_CHOICE, &vflip, .choices = vflip_choices,
-     .help = "vertical flips: turn by 180 degrees, or mirror"},
-    {"warp", 0, CLI_CHOICE, &warp, .choices = warp_choices,
-     .help = "warps: a jittered grid, or one affine map"},
+    {"vflip", 0, CLI_CHOICE, &vflip, .choices = vflip_choices, .argument = "HOW",
+     .help = "vertical flips: turn by 180 degrees, or mirror (rotate)", .rare = true},
+    {"warp", 0, CLI_CHOICE, &warp, .choices = warp_choices, .argument = "HOW",
+     .help = "a jittered grid, or one affine map (piecewise)", .rare = true},
     {"scale", 0, CLI_NUMBER, &scale, 0.1, 10, .argument = "X",
      .help = "crop's side over the box's longer side (1.3)"},
     {"size", 0, CLI_INTEGER, &size, 16, 1024, .argument = "N",
      .help = "side of the faces written (224)"},
     {"working-size", 0, CLI_INTEGER, &working_size, 16, 1024, .argument = "N",
      .help = "side at which faces are manipulated (224, or --size)"},
-    {"resampling", 0, CLI_CHOICE, &how, .choices = resampling_names,
-     .help = "how crops are resized"},
-    {"coding", 0, CLI_CHOICE, &coding, .choices = coding_choices, .help = "of the pixels"},
-    {"masks", 0, CLI_FLAG, &masks, .help = "records of flips hold their soft mask"},
+    {"resampling", 0, CLI_CHOICE, &how, .choices = resampling_names, .argument = "HOW",
+     .help = "how crops are resized (antialias)", .rare = true},
+    {"coding", 0, CLI_CHOICE, &coding, .choices = coding_choices, .argument = "HOW",
+     .help = "of the pixels (raw)", .rare = true},
+    {"masks", 0, CLI_FLAG, &masks, .help = "records of flips hold their soft mask", .rare = true},
     {"max-megapixels", 0, CLI_NUMBER, &megapixels, 0.01, 2000, .argument = "N",
-     .help = "larger photos are errors (100)"},
+     .help = "larger photos are errors (100)", .rare = true},
     {"trace", 0, CLI_STRING, &trace_path, .argument = "FILE",
-     .help = "write all choices as JSON lines", .unrecorded = true},
+     .help = "write all choices as JSON lines", .unrecorded = true, .written = true},
     {"sheet", 0, CLI_STRING, &sheet_path, .argument = "FILE.png",
-     .help = "draw a contact sheet, regions outlined", .unrecorded = true},
+     .help = "draw a contact sheet, regions outlined", .unrecorded = true, .written = true},
     {"sheet-rows", 0, CLI_INTEGER, &sheet_rows, 1, 1000, .argument = "N",
-     .help = "faces on the sheet (24)", .unrecorded = true},
+     .help = "faces on the sheet (24)", .unrecorded = true, .rare = true},
 };
 
 static const cli_tool tool = {
@@ -59,6 +60,7 @@ static const cli_tool tool = {
     .summary = "Crops the faces of photos and manipulates them for the pretext tasks.",
     .options = options,
     .option_count = CLI_COUNT(options),
+    .common = CLI_SEED | CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
 /* A photo on its way through. */

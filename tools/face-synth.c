@@ -210,13 +210,14 @@ int main(int argc, char **argv)
     static cli c;
     static job j = {.c = &c, .o = {.count = 100, .size = 256}};
     const cli_option table[] = {
-        {"count", 'n', CLI_INTEGER, &j.o.count, 1, 1e6, NULL, "N", "pictures to draw (100)", false},
-        {"first", 0, CLI_INTEGER, &j.o.first, 0, 999999, NULL, "N",
-         "number of the first picture (0)", false},
-        {"size", 0, CLI_INTEGER, &j.o.size, 32, 1024, NULL, "N",
-         "side of the pictures in pixels (256)", false},
-        {"generator", 0, CLI_CHOICE, &j.o.generator, 0, 0, generators, "NAME",
-         "camera (photographs) or a stand-in kind", false},
+        {"count", 'n', CLI_INTEGER, &j.o.count, 1, 1e6, .argument = "N",
+         .help = "pictures to draw (100)"},
+        {"first", 0, CLI_INTEGER, &j.o.first, 0, 999999, .argument = "N",
+         .help = "number of the first picture (0)"},
+        {"size", 0, CLI_INTEGER, &j.o.size, 32, 1024, .argument = "N",
+         .help = "side of the pictures in pixels (256)"},
+        {"generator", 0, CLI_CHOICE, &j.o.generator, .choices = generators, .argument = "NAME",
+         .help = "a photograph or a stand-in kind (camera)"},
     };
     const cli_tool tool = {
         .name = "face-synth",
@@ -224,7 +225,8 @@ int main(int argc, char **argv)
                    "the folder of -o.",
         .options = table,
         .option_count = CLI_COUNT(table),
-        .text_output = true,
+        .common = CLI_SEED | CLI_SET,
+        .folder_output = true,
     };
     error e = {0};
     if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);

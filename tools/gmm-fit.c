@@ -30,7 +30,7 @@ static const cli_option option_table[] = {
     {"components", 'k', CLI_STRING, &options.components, .argument = "N|A:B",
      .help = "how many, or a range to choose from by BIC (10)"},
     {"covariance", 0, CLI_CHOICE, &options.covariance, .choices = covariance_choices,
-     .argument = "KIND", .help = "full, diagonal or tied (full)"},
+     .argument = "KIND", .help = "of a component (full)"},
     {"starts", 0, CLI_INTEGER, &options.starts, 1, 1000, .argument = "N",
      .help = "k-means++ starts; the likeliest fit wins (1)"},
     {"init", 0, CLI_STRING, &options.init, .argument = "FILE",
@@ -57,6 +57,7 @@ static const cli_tool tool = {
     .summary = "Fit a Gaussian mixture to photographic faces, for score to find others odd.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SEED | CLI_PROVENANCE,
 };
 
 typedef struct run_state {

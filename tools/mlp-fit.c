@@ -25,7 +25,7 @@ static struct {
 
 static const cli_option option_table[] = {
     {"classifier", 0, CLI_CHOICE, &options.classifier, .choices = classifier_choices,
-     .argument = "KIND", .help = "mlp, linear or knn (mlp)"},
+     .argument = "KIND", .help = "what is fitted (mlp)"},
     {"hidden", 0, CLI_INTEGER, &options.hidden, 0, 65536, .argument = "N",
      .help = "hidden units of the mlp (0: twice the dimension)"},
     {"epochs", 0, CLI_INTEGER, &options.epochs, 1, 1000000, .argument = "N",
@@ -54,6 +54,7 @@ static const cli_tool tool = {
     .summary = "Fit a classifier that tells generated faces from photographs by their embeddings.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SEED | CLI_PROVENANCE,
 };
 
 typedef struct run_state {

@@ -26,7 +26,7 @@ static const cli_option option_table[] = {
     {"info", 0, CLI_FLAG, &options.info, .help = "list what FILE holds, and convert nothing"},
     {"strict", 0, CLI_FLAG, &options.strict, .help = "fail when a parameter is missing"},
     {"arch", 0, CLI_CHOICE, &options.architecture, .choices = architectures, .argument = "NAME",
-     .help = "resnet18, resnet34, resnet50 (default: as in FILE)"},
+     .help = "image encoder (as in FILE)"},
     {"width", 0, CLI_NUMBER, &options.width, 0.01, 16, .argument = "X",
      .help = "factor on the channels (as in FILE)"},
     {"embedding-dim", 0, CLI_INTEGER, &options.embedding_dim, 1, 65536, .argument = "N",
@@ -51,7 +51,7 @@ static const cli_tool tool = {
     .summary = "Turn weights saved by PyTorch, or another safetensors file, into a model file.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
-    .text_output = true,
+    .common = CLI_SEED | CLI_PROVENANCE,
 };
 
 /* ---- --info --------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static struct {
 
 static const cli_option option_table[] = {
     {"detector", 'd', CLI_STRING, &options.detector, .argument = "FILE",
-     .help = "made by gmm-fit or mlp-fit (needed)"},
+     .help = "made by gmm-fit or mlp-fit (required)"},
     {"threshold", 0, CLI_STRING, &options.threshold, .argument = "X",
      .help = "decide by this score, not the detector's own"},
     {"text", 0, CLI_FLAG, &options.text, .help = "one line of plain words a face"},
@@ -32,6 +32,7 @@ static const cli_tool tool = {
     .summary = "Score faces by a detector and decide whether they were generated.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
 /* One record of a block, in order: a face to score, or an error. */
@@ -65,7 +66,7 @@ static bool load_detector(run_state *r, error *e)
     if (!options.threshold) return true;
     r->detector.threshold = strtod(options.threshold, &end);
     if (end == options.threshold || *end || !isfinite(r->detector.threshold))
-        return error_set(e, STATUS_USAGE, "--threshold %s: not a number", options.threshold);
+        return error_set(e, STATUS_USAGE, "--threshold: '%s' is not a number", options.threshold);
     return true;
 }
 

@@ -26,7 +26,6 @@ static const cli_tool tool = {
     .summary = "Show streams as JSON lines, one a record; float32 and int32 fields as arrays.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
-    .text_output = true,
 };
 
 /* Options that ask for different things, or shape what the other does not print. */
@@ -55,7 +54,7 @@ static bool check_options(error *e)
 static bool print_map(const msgpack_object *map, const msgpack_object *header, const output *to,
                       error *e)
 {
-    return json_print_record(map, header, options.base64, to->file, output_name(to), e);
+    return json_print_record(map, header, options.base64, to->file, output_name(to->path), e);
 }
 
 /* Prints the headers and records until the end or --limit; counts[0] records and counts[1] errors.

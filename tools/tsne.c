@@ -21,7 +21,7 @@ static struct {
 
 static const cli_option option_table[] = {
     {"method", 0, CLI_CHOICE, &options.method, .choices = method_choices, .argument = "METHOD",
-     .help = "tsne or pca (tsne)"},
+     .help = "how faces are laid out (tsne)"},
     {"perplexity", 0, CLI_NUMBER, &options.perplexity, 1, 10000, .argument = "X",
      .help = "neighbours that count for a face, about (30)"},
     {"iterations", 0, CLI_INTEGER, &options.iterations, 0, 1000000, .argument = "N",
@@ -32,7 +32,7 @@ static const cli_option option_table[] = {
      .help = "Barnes-Hut's accuracy; 0 is exact and slow (0.3)"},
     {"learning-rate", 0, CLI_NUMBER, &options.learning_rate, 0, 1e9, .argument = "X",
      .help = "0: by the number of faces (0)"},
-    {"svg", 0, CLI_STRING, &options.svg, .argument = "FILE", .unrecorded = true,
+    {"svg", 0, CLI_STRING, &options.svg, .argument = "FILE", .unrecorded = true, .written = true,
      .help = "draw a plot here"},
 };
 
@@ -42,6 +42,7 @@ static const cli_tool tool = {
     .summary = "Lay out embeddings in the plane by t-SNE or principal components.",
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
+    .common = CLI_SEED | CLI_SET | CLI_PROVENANCE,
 };
 
 typedef struct run_state {

@@ -1,11 +1,15 @@
 /* The life of a tool: command line in, exit status out. */
 #include "cli/cli.h"
-#include "cli/input.h"
+#include "cli/cpu.h"
+#include "cli/help.h"
 #include "cli/options.h"
+#include "cli/output.h"
+#include "cli/text.h"
 #include "cli/version.h"
 #include "cli/waiting.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -43,11 +47,32 @@ const char *cli_input_name(const char *path)
 /* ---- Messages -----------------------------------------------------------------------------------
  */
 
+/* "tool: text" in one piece on standard error. Names in it come from anywhere: no control character
+   of theirs reaches a terminal. */
+static void print_line(const cli_tool *tool, const char *text)
+{
+    char *line = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&line, &size), *to = memory ? memory : stderr;
+    fprintf(to, "%s: ", tool->name);
+    text_print(to, text, NULL, NULL);
+    fputc('\n', to);
+    if (memory && fclose(memory) == 0) fwrite(line, 1, size, stderr);
+    free(line);
+}
+
 static void print_message(const cli *c, const char *format, va_list arguments)
 {
-    fprintf(stderr, "%s: ", c->tool->name);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0) text = NULL;
+    print_line(c->tool, text ? text : format);
+    free(text);
+}
+
+static void print_error(const cli_tool *tool, const error *e)
+{
+    print_line(tool, e->text);
+    if (e->status == STATUS_USAGE) fprintf(stderr, "Try '%s --help'.\n", tool->name);
 }
 
 void cli_warn(const cli *c, const char *format, ...)
@@ -81,58 +106,75 @@ void cli_detail(const cli *c, const char *format, ...)
 typedef struct common_options {
     bool help, version, quiet, verbose, progress, no_progress, no_provenance, nul_separated;
     int64_t threads, seed, max_errors;
-    const char *output, *files_from;
-    cli_strings sets;
+    const char *output;
+    cli_strings sets, files_from;
 } common_options;
 
 enum { COMMON_OPTIONS = 14 };
+enum { CLI_OPERANDS = 1 << 16 }; /* beside enum cli_common: the tool takes operands */
 
-static void fill_common_table(cli_option table[COMMON_OPTIONS], common_options *o)
+/* Those of the common options that the tool has; returns how many. */
+static size_t fill_common_table(cli_option table[COMMON_OPTIONS], common_options *o,
+                                const cli_tool *tool)
 {
-    const cli_option common[COMMON_OPTIONS] = {
-        {"output", 'o', CLI_STRING, &o->output, .argument = "FILE",
-         .help = "write to FILE instead of standard output", .unrecorded = true},
-        {"threads", 'j', CLI_INTEGER, &o->threads, 1, 1024, .argument = "N",
-         .help = "threads to use (default: all processors)", .unrecorded = true},
-        {"seed", 0, CLI_INTEGER, &o->seed, 0, 9007199254740991.0, .argument = "N",
-         .help = "seed of all random choices (default 0)", .unrecorded = true},
-        {"set", 0, CLI_LIST, &o->sets, .argument = "KEY=VALUE",
-         .help = "put KEY into every record (repeatable)"},
-        {"max-errors", 0, CLI_INTEGER, &o->max_errors, 0, 9007199254740991.0, .argument = "N",
-         .help = "error records that still count as success (0)", .unrecorded = true},
-        {"files-from", 0, CLI_STRING, &o->files_from, .argument = "FILE",
-         .help = "read more input names from FILE, one a line", .unrecorded = true},
-        {"null", '0', CLI_FLAG, &o->nul_separated,
-         .help = "names in --files-from end in NUL, not newline", .unrecorded = true},
-        {"no-provenance", 0, CLI_FLAG, &o->no_provenance,
-         .help = "leave the list of tools out of the header", .unrecorded = true},
-        {"progress", 0, CLI_FLAG, &o->progress, .help = "show progress also when not at a terminal",
-         .unrecorded = true},
-        {"no-progress", 0, CLI_FLAG, &o->no_progress, .help = "show no progress",
-         .unrecorded = true},
-        {"quiet", 'q', CLI_FLAG, &o->quiet, .help = "only errors on standard error",
-         .unrecorded = true},
-        {"verbose", 'v', CLI_FLAG, &o->verbose, .help = "say more on standard error",
-         .unrecorded = true},
-        {"help", 'h', CLI_FLAG, &o->help, .help = "print this help", .unrecorded = true},
-        {"version", 'V', CLI_FLAG, &o->version, .help = "print versions and processor features",
-         .unrecorded = true},
+    bool folder = tool->folder_output;
+    const struct {
+        unsigned needs;
+        cli_option option;
+    } common[COMMON_OPTIONS] = {
+        {0,
+         {"output", 'o', CLI_STRING, &o->output, .argument = folder ? "FOLDER" : "FILE",
+          .help =
+              folder ? "write into FOLDER (required)" : "write to FILE instead of standard output",
+          .unrecorded = true, .written = !folder}},
+        {0,
+         {"threads", 'j', CLI_INTEGER, &o->threads, 1, 1024, .argument = "N",
+          .help = "threads to use (all processors)", .unrecorded = true, .rare = true}},
+        {CLI_SEED,
+         {"seed", 0, CLI_INTEGER, &o->seed, 0, 9007199254740991.0, .argument = "N",
+          .help = "seed of all random choices (0)", .unrecorded = true, .rare = true}},
+        {CLI_SET,
+         {"set", 0, CLI_LIST, &o->sets, .argument = "KEY=VALUE",
+          .help = "put KEY into every record (repeatable)", .rare = true}},
+        {CLI_MAX_ERRORS,
+         {"max-errors", 0, CLI_INTEGER, &o->max_errors, 0, 9007199254740991.0, .argument = "N",
+          .help = "error records that still count as success (0)", .unrecorded = true,
+          .rare = true}},
+        {CLI_OPERANDS,
+         {"files-from", 0, CLI_LIST, &o->files_from, .argument = "FILE",
+          .help = "read more input names, one a line (repeatable)", .unrecorded = true,
+          .rare = true}},
+        {CLI_OPERANDS,
+         {"null", '0', CLI_FLAG, &o->nul_separated, .help = "names in --files-from end in NUL",
+          .unrecorded = true, .rare = true}},
+        {CLI_PROVENANCE,
+         {"no-provenance", 0, CLI_FLAG, &o->no_provenance,
+          .help = "leave the list of tools out of the header", .unrecorded = true, .rare = true}},
+        {0,
+         {"progress", 0, CLI_FLAG, &o->progress,
+          .help = "show progress also when not at a terminal", .unrecorded = true, .rare = true}},
+        {0,
+         {"no-progress", 0, CLI_FLAG, &o->no_progress, .help = "show no progress",
+          .unrecorded = true, .rare = true}},
+        {0,
+         {"quiet", 'q', CLI_FLAG, &o->quiet, .help = "only errors on standard error",
+          .unrecorded = true, .rare = true}},
+        {0,
+         {"verbose", 'v', CLI_FLAG, &o->verbose,
+          .help = "say more on standard error; with --help, too", .unrecorded = true,
+          .rare = true}},
+        {0,
+         {"help", 'h', CLI_FLAG, &o->help, .help = "print this help", .unrecorded = true,
+          .rare = true}},
+        {0,
+         {"version", 'V', CLI_FLAG, &o->version, .help = "print versions and processor features",
+          .unrecorded = true, .rare = true}},
     };
-    memcpy(table, common, sizeof common);
-}
-
-static void print_usage(const cli_tool *tool, FILE *to)
-{
-    cli_option common[COMMON_OPTIONS];
-    common_options unused = {0};
-    fill_common_table(common, &unused);
-    fprintf(to, "usage: %s [options]%s%s\n", tool->name, tool->operands ? " " : "",
-            tool->operands ? tool->operands : "");
-    options_print_text(tool->summary, 0, 0, to);
-    fputc('\n', to);
-    options_print(tool->options, tool->option_count, to);
-    if (tool->option_count) fputc('\n', to);
-    options_print(common, COMMON_OPTIONS, to);
+    unsigned has = tool->common | (tool->operands ? CLI_OPERANDS : 0u);
+    size_t count = 0;
+    for (size_t i = 0; i < COMMON_OPTIONS; i++)
+        if ((common[i].needs & ~has) == 0) table[count++] = common[i].option;
+    return count;
 }
 
 static void print_version(const cli_tool *tool)
@@ -186,34 +228,71 @@ static bool read_whole(FILE *file, const char *name, char **text, size_t *size, 
     return !ferror(file) || error_set(e, STATUS_IO, "%s: ", name);
 }
 
-static bool read_files_from(cli *c, const char *path, char separator, error *e)
+/* Adds the names in text[0..size), which has room for a NUL behind it. */
+static bool add_names(cli *c, char *text, size_t size, char separator, error *e)
+{
+    for (char *name = text, *end = text + size; name < end;) {
+        char *stop = memchr(name, separator, (size_t)(end - name));
+        if (!stop) stop = end;
+        *stop = 0;
+        if (*name && !cli_strings_add(&c->inputs, name, e)) return false;
+        name = stop + 1;
+    }
+    return true;
+}
+
+static bool read_files_from(cli *c, const char *path, bool nul_separated, error *e)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
     char *text = NULL;
     size_t size = 0;
-    bool done = read_whole(file, path, &text, &size, e);
+    bool done = read_whole(file, cli_input_name(path), &text, &size, e);
     if (!standard) fclose(file);
-    c->owned = text;
-    for (char *name = text, *end = text + size; done && name < end;) {
-        char *stop = memchr(name, separator, (size_t)(end - name));
-        if (!stop) stop = end;
-        *stop = 0;
-        if (*name) done = cli_strings_add(&c->inputs, name, e);
-        name = stop + 1;
+    if (text && !cli_strings_add(&c->owned, text, e)) {
+        free(text);
+        return false;
     }
-    return done;
+    if (done && !nul_separated && memchr(text, 0, size))
+        return error_set(e, STATUS_USAGE, "%s: names end in NUL: add -0", cli_input_name(path));
+    return done && add_names(c, text, size, nul_separated ? 0 : '\n', e);
 }
 
 static bool take_inputs(cli *c, const common_options *o, error *e)
 {
     if (c->inputs.count && !c->tool->operands)
         return error_set(e, STATUS_USAGE, "takes no operands, but got '%s'", c->inputs.item[0]);
-    if (o->files_from && !read_files_from(c, o->files_from, o->nul_separated ? 0 : '\n', e))
-        return false;
-    c->inputs_given = c->inputs.count > 0 || o->files_from;
+    if (o->nul_separated && o->files_from.count == 0)
+        return error_set(e, STATUS_USAGE, "-0, --null is about --files-from, which is not given");
+    c->inputs_given = c->inputs.count > 0 || o->files_from.count > 0;
+    for (size_t i = 0; i < o->files_from.count; i++)
+        if (!read_files_from(c, o->files_from.item[i], o->nul_separated, e)) return false;
     return c->inputs_given || cli_strings_add(&c->inputs, "-", e);
+}
+
+/* ---- Outputs ------------------------------------------------------------------------------------
+ */
+
+/* Does the i-th option name an output? `path`: NULL is standard output. */
+static bool names_output(const option_set *set, size_t i, const char **path)
+{
+    const cli_option *o = option_at(set, i);
+    if (!o->written) return false;
+    *path = *(const char *const *)o->value;
+    return *path || i >= set->counts[0]; /* of the common ones, -o has a default */
+}
+
+static bool check_outputs(const option_set *set, error *e)
+{
+    const char *one, *other;
+    for (size_t i = 0; i < option_total(set); i++)
+        for (size_t k = i + 1; k < option_total(set) && names_output(set, i, &one); k++)
+            if (names_output(set, k, &other) && output_same(one, other))
+                return error_set(e, STATUS_USAGE, "%s and %s would both write %s",
+                                 option_spell(option_at(set, i)).text,
+                                 option_spell(option_at(set, k)).text, output_name(one));
+    return true;
 }
 
 /* ---- Start and end ------------------------------------------------------------------------------
@@ -223,6 +302,16 @@ static int default_threads(void)
 {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online < 1 ? 1 : online > 1024 ? 1024 : (int)online;
+}
+
+/* A descriptor that is closed would become that of the next file opened, and text meant for
+   standard output or standard error would end up in it. What is put there fails like a closed one:
+   it cannot be read (0), or not be written (1). */
+static void fill_closed_descriptors(void)
+{
+    static const int access[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) == -1 && open("/dev/null", access[i]) != i) _exit(STATUS_SYSTEM);
 }
 
 static bool take_common(cli *c, const common_options *o, error *e)
@@ -245,38 +334,49 @@ static void free_cli(cli *c)
     cli_strings_free(&c->sets);
     cli_strings_free(&c->inputs);
     cli_strings_free(&c->given);
-    free(c->owned);
-    c->owned = NULL;
+    for (size_t i = 0; i < c->owned.count; i++) free((char *)c->owned.item[i]);
+    cli_strings_free(&c->owned);
+}
+
+/* Standard output that nothing was written to may be closed. */
+static bool close_standard_output(const cli_tool *tool)
+{
+    error e = {0};
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    failed |= fclose(stdout) != 0;
+    if (!failed) return true;
+    if (errno == 0) errno = EIO;
+    error_set(&e, STATUS_IO, "standard output: ");
+    print_error(tool, &e);
+    return false;
 }
 
 bool cli_start(cli *c, const cli_tool *tool, int argc, char **argv)
 {
     *c = (cli){.tool = tool};
+    fill_closed_descriptors();
     waiting_short();
-    input_reserve_standard();
     signal(SIGPIPE, SIG_DFL); /* a closed pipe downstream ends the tool silently */
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit fails to be written, and the tool says so */
     common_options o = {.threads = default_threads(), .seed = -1};
     cli_option common[COMMON_OPTIONS];
-    fill_common_table(common, &o);
-    option_set set = {{tool->options, common}, {tool->option_count, COMMON_OPTIONS}};
+    size_t count = fill_common_table(common, &o, tool);
+    option_set set = {{tool->options, common}, {tool->option_count, count}};
     error e = {0};
     bool parsed = options_parse(&set, argc, argv, &c->inputs, &c->given, &e);
-    if (o.help) {
-        print_usage(tool, stdout);
-    } else if (parsed && o.version) {
+    bool printed = o.help || (parsed && o.version);
+    if (o.help)
+        help_print(tool, &set, o.verbose, stdout);
+    else if (printed)
         print_version(tool);
-    } else if (parsed && take_common(c, &o, &e)) {
-        cli_strings_free(&o.sets);
-        return true;
-    }
+    bool good = !printed && parsed && cpu_environment_check(&e) && check_outputs(&set, &e) &&
+                take_common(c, &o, &e);
     cli_strings_free(&o.sets);
-    if (o.help) e.status = 0;
-    if (e.status == STATUS_USAGE)
-        fprintf(stderr, "%s: %s\nTry '%s --help'.\n", tool->name, e.text, tool->name);
-    else if (e.status)
-        fprintf(stderr, "%s: %s\n", tool->name, e.text);
-    c->status = e.status;
-    if (!e.status && (fflush(stdout) != 0 || fclose(stdout) != 0)) c->status = STATUS_IO;
+    cli_strings_free(&o.files_from);
+    if (good) return true;
+    if (!printed) print_error(tool, &e);
+    c->status = !printed ? e.status : close_standard_output(tool) ? STATUS_DONE : STATUS_IO;
     free_cli(c);
     return false;
 }
@@ -291,24 +391,13 @@ int cli_finish(cli *c, const error *e)
     return cli_finish_status(c, e, STATUS_DONE);
 }
 
-static bool close_standard_output(void)
-{
-    bool failed = ferror(stdout) != 0;
-    errno = 0;
-    /* A standard output that was closed from the start is no error as long as nothing was written.
-     */
-    return !(fclose(stdout) != 0 && (failed || errno != EBADF)) && !failed;
-}
-
 int cli_finish_status(cli *c, const error *e, int status)
 {
     if (e->status) {
-        fprintf(stderr, "%s: %s\n", c->tool->name, e->text);
-        if (e->status == STATUS_USAGE) fprintf(stderr, "Try '%s --help'.\n", c->tool->name);
+        print_error(c->tool, e);
         status = e->status;
-    }
-    if (!close_standard_output() && !e->status) {
-        fprintf(stderr, "%s: standard output: %s\n", c->tool->name, strerror(errno ? errno : EIO));
+        fclose(stdout);
+    } else if (!close_standard_output(c->tool)) {
         status = STATUS_IO;
     }
     if (c->error_count > 0 && !e->status) {

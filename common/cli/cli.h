@@ -40,11 +40,22 @@ typedef struct cli_option {
     cli_kind kind;
     void *value; /* where the value goes; holds the default before parsing */
     double minimum, maximum;
-    const char *const *choices; /* NULL-ended, for CLI_CHOICE */
+    const char *const *choices; /* NULL-ended, for CLI_CHOICE; the help lists them */
     const char *argument;       /* "N", "FILE", ... in the help */
-    const char *help;           /* one line; keep it under 56 characters */
+    const char *help;           /* one line; keep it under 50 characters */
     bool unrecorded;            /* left out of the provenance (a path of an output, a log) */
+    bool written;               /* the path of an output: no two may be the same */
+    bool rare;                  /* the help only names it, but under -v */
 } cli_option;
+
+/* Common options that a tool has only if it obeys them. -o, -h, -V and how a tool runs (-j, -q, -v,
+   --progress) are all tools', --files-from and -0 those of tools with operands. */
+enum cli_common {
+    CLI_SEED = 1,       /* --seed */
+    CLI_SET = 2,        /* --set */
+    CLI_MAX_ERRORS = 4, /* --max-errors */
+    CLI_PROVENANCE = 8, /* --no-provenance */
+};
 
 typedef struct cli_tool {
     const char *name;
@@ -52,7 +63,8 @@ typedef struct cli_tool {
     const char *summary;  /* one sentence */
     const cli_option *options;
     size_t option_count;
-    bool text_output; /* standard output is text and may go to a terminal */
+    unsigned common;    /* of enum cli_common */
+    bool folder_output; /* -o names a folder, which must be given */
 } cli_tool;
 
 /* What a tool knows after parsing. Fields are read-only for tools, but for error_count. */
@@ -73,7 +85,7 @@ typedef struct cli {
     int64_t max_errors;
     int64_t error_count; /* error records this tool added */
     int status;          /* set when cli_start returns false */
-    void *owned;         /* text of --files-from */
+    cli_strings owned;   /* texts of --files-from */
 } cli;
 
 /* Parses the command line. False when there is nothing left to do: help or version were printed,

@@ -4,7 +4,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const level_names[] = {"generic", "avx2", "avx512", "avx512bf16"};
+static const char *const level_names[] = {"generic", "avx2", "avx512", "avx512bf16", NULL};
+static const char *const gemm_names[] = {"own", "openblas", NULL};
+
+/* Which of the names the variable holds; -1: it is unset or empty, -2: none of them. */
+static int environment_choice(const char *variable, const char *const *names)
+{
+    const char *value = getenv(variable);
+    if (!value || !*value) return -1;
+    for (int i = 0; names[i]; i++)
+        if (!strcmp(value, names[i])) return i;
+    return -2;
+}
+
+static bool variable_check(const char *variable, const char *const *names, error *e)
+{
+    return environment_choice(variable, names) >= -1 ||
+           error_none_of(e, variable, getenv(variable), names);
+}
+
+bool cpu_environment_check(error *e)
+{
+    return variable_check("BLADES_CPU", level_names, e) &&
+           variable_check("BLADES_GEMM", gemm_names, e);
+}
+
+cpu_gemm cpu_gemm_get(void)
+{
+    int choice = environment_choice("BLADES_GEMM", gemm_names);
+    return choice < 0 ? CPU_GEMM_ANY : (cpu_gemm)(CPU_GEMM_OWN + choice);
+}
 
 static cpu_level level_detect(void)
 {
@@ -23,10 +52,8 @@ static cpu_level level_detect(void)
 cpu_level cpu_level_get(void)
 {
     cpu_level level = level_detect();
-    const char *wanted = getenv("BLADES_CPU");
-    for (int i = 0; wanted && i < (int)level; i++)
-        if (!strcmp(wanted, level_names[i])) return (cpu_level)i;
-    return level;
+    int wanted = environment_choice("BLADES_CPU", level_names);
+    return wanted >= 0 && wanted < (int)level ? (cpu_level)wanted : level;
 }
 
 const char *cpu_features(void)

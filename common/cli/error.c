@@ -8,35 +8,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXT_MOST = 16384 }; /* of a message before it is shortened: a few paths of PATH_MAX */
+
+static void copy_shortened(char *to, size_t size, const char *text)
+{
+    static const char gap[] = "...";
+    size_t length = strlen(text), kept = size - sizeof gap, tail = kept / 2;
+    if (length < size) {
+        memcpy(to, text, length + 1);
+        return;
+    }
+    char *end = mempcpy(mempcpy(to, text, kept - tail), gap, sizeof gap - 1);
+    memcpy(end, text + length - tail, tail + 1);
+}
+
 bool error_set(error *e, int status, const char *format, ...)
 {
     int saved = errno;
+    char text[TEXT_MOST];
     if (e->status) return false;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(e->text, sizeof e->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    size_t length = strlen(e->text);
-    if (length >= 2 && strcmp(e->text + length - 2, ": ") == 0)
-        snprintf(e->text + length, sizeof e->text - length, "%s", strerror(saved));
+    size_t length = strlen(text);
+    if (length >= 2 && strcmp(text + length - 2, ": ") == 0)
+        snprintf(text + length, sizeof text - length, "%s", strerror(saved));
+    copy_shortened(e->text, sizeof e->text, text);
     e->status = status;
     return false;
 }
 
 bool error_context(error *e, const char *format, ...)
 {
-    char context[400];
+    char text[TEXT_MOST], context[400];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(context, sizeof context - 2, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    copy_shortened(context, sizeof context - 2, text);
     strcat(context, ": ");
-    size_t used = strlen(context), kept = strlen(e->text);
-    if (kept > sizeof e->text - used - 1) kept = sizeof e->text - used - 1;
-    memmove(e->text + used, e->text, kept);
+    size_t used = strlen(context);
+    memcpy(text, e->text, sizeof e->text);
     memcpy(e->text, context, used);
-    e->text[used + kept] = 0;
+    copy_shortened(e->text + used, sizeof e->text - used, text);
     return false;
+}
+
+bool error_none_of(error *e, const char *what, const char *value, const char *const *names)
+{
+    char known[400] = "";
+    for (size_t used = 0; *names && used < sizeof known; names++)
+        used +=
+            (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", *names);
+    return error_set(e, STATUS_USAGE, "%s: '%s' is none of %s", what, value, known);
 }
 
 static void *checked(void *block, size_t count, size_t size, error *e)

@@ -21,8 +21,8 @@ enum exit_status {
 /* An error that sticks: the first one set is kept, later ones are ignored.
    Start from `error e = {0}`. */
 typedef struct error {
-    int status; /* 0: no error */
-    char text[1000];
+    int status;      /* 0: no error */
+    char text[1000]; /* what does not fit has "..." for its middle: paths are long */
 } error;
 
 /* Sets the error (printf format; a trailing ": " appends strerror(errno)). Always returns false,
@@ -31,6 +31,9 @@ bool error_set(error *e, int status, const char *format, ...) __attribute__((for
 
 /* Puts "context: " before the text of an error already set. Always returns false. */
 bool error_context(error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "what: 'value' is none of NAME, NAME" (names NULL-ended), STATUS_USAGE. Always returns false. */
+bool error_none_of(error *e, const char *what, const char *value, const char *const *names);
 
 /* malloc, calloc and realloc of count * size bytes, overflow checked: NULL and STATUS_SYSTEM set on
    failure. The caller frees. */

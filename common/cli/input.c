@@ -25,11 +25,6 @@ static bool is_closed(int standard)
     return flags < 0 || (flags & O_ACCMODE) == O_WRONLY;
 }
 
-void input_reserve_standard(void)
-{
-    if (fcntl(STDIN_FILENO, F_GETFD) < 0) (void)open("/dev/null", O_WRONLY);
-}
-
 int input_open(const char *path, struct stat *status, error *e)
 {
     if (is_standard(path) && is_closed(STDIN_FILENO)) {

@@ -6,10 +6,6 @@
 
 #include <sys/stat.h>
 
-/* Sees to it that a standard input that is closed stays so: no file that is opened later gets its
-   descriptor. cli_start calls it. */
-void input_reserve_standard(void);
-
 /* Opens an input to be read and describes it in *status. Returns its descriptor, which the caller
    closes (for "-" too: it is a duplicate, whose position is standard input's), or -1 with
    STATUS_NO_INPUT set: it cannot be opened, is a folder, or is a standard input that is closed. */

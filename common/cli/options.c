@@ -9,16 +9,25 @@
 #include <string.h>
 
 enum { LONG_BASE = 256 }; /* getopt's value of the i-th option is LONG_BASE + i */
-enum { HELP_WIDTH = 80, HELP_INDENT = 32 };
 
-static size_t option_total(const option_set *set)
+size_t option_total(const option_set *set)
 {
     return set->counts[0] + set->counts[1];
 }
 
-static const cli_option *option_at(const option_set *set, size_t i)
+const cli_option *option_at(const option_set *set, size_t i)
 {
     return i < set->counts[0] ? &set->tables[0][i] : &set->tables[1][i - set->counts[0]];
+}
+
+option_spelling option_spell(const cli_option *o)
+{
+    option_spelling s;
+    if (o->letter)
+        snprintf(s.text, sizeof s.text, "-%c, --%s", o->letter, o->name);
+    else
+        snprintf(s.text, sizeof s.text, "--%s", o->name);
+    return s;
 }
 
 static bool parse_integer(const cli_option *o, const char *text, error *e)
@@ -27,8 +36,8 @@ static bool parse_integer(const cli_option *o, const char *text, error *e)
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (end == text || *end || errno || (double)value < o->minimum || (double)value > o->maximum)
-        return error_set(e, STATUS_USAGE, "--%s: '%s' is not a whole number from %.0f to %.0f",
-                         o->name, text, o->minimum, o->maximum);
+        return error_set(e, STATUS_USAGE, "%s: '%s' is not a whole number from %.0f to %.0f",
+                         option_spell(o).text, text, o->minimum, o->maximum);
     *(int64_t *)o->value = value;
     return true;
 }
@@ -38,24 +47,20 @@ static bool parse_number(const cli_option *o, const char *text, error *e)
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || !isfinite(value) || value < o->minimum || value > o->maximum)
-        return error_set(e, STATUS_USAGE, "--%s: '%s' is not a number from %g to %g", o->name, text,
-                         o->minimum, o->maximum);
+        return error_set(e, STATUS_USAGE, "%s: '%s' is not a number from %g to %g",
+                         option_spell(o).text, text, o->minimum, o->maximum);
     *(double *)o->value = value;
     return true;
 }
 
 static bool parse_choice(const cli_option *o, const char *text, error *e)
 {
-    char known[300] = "";
     for (int i = 0; o->choices[i]; i++) {
-        if (strcmp(o->choices[i], text) == 0) {
-            *(int *)o->value = i;
-            return true;
-        }
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", o->choices[i]);
+        if (strcmp(o->choices[i], text) != 0) continue;
+        *(int *)o->value = i;
+        return true;
     }
-    return error_set(e, STATUS_USAGE, "--%s: '%s' is none of %s", o->name, text, known);
+    return error_none_of(e, option_spell(o).text, text, o->choices);
 }
 
 static bool parse_value(const cli_option *o, const char *text, error *e)
@@ -88,18 +93,33 @@ static const cli_option *find_option(const option_set *set, int value)
     return NULL;
 }
 
-static bool report_unknown(int value, char **argv, error *e)
+/* A long option that is none, or that begins several: these are named. */
+static bool report_unmatched(const option_set *set, const char *argument, error *e)
+{
+    char candidates[400] = "";
+    int length = (int)strcspn(argument, "=");
+    for (size_t i = 0; i < option_total(set); i++) {
+        const char *name = option_at(set, i)->name;
+        if (strncmp(name, argument + 2, (size_t)length - 2) != 0) continue;
+        size_t used = strlen(candidates);
+        snprintf(candidates + used, sizeof candidates - used, "%s--%s", used ? ", " : "", name);
+    }
+    if (*candidates)
+        return error_set(e, STATUS_USAGE, "option %.*s is ambiguous: %s", length, argument,
+                         candidates);
+    return error_set(e, STATUS_USAGE, "unknown option %.*s", length, argument);
+}
+
+static bool report_unknown(const option_set *set, int value, char **argv, error *e)
 {
     const char *argument = argv[optind - 1];
     bool missing = value == ':';
     if (optopt && optopt < LONG_BASE)
         return error_set(e, STATUS_USAGE,
                          missing ? "option -%c needs a value" : "unknown option -%c", optopt);
+    if (!missing && !optopt) return report_unmatched(set, argument, e);
     return error_set(e, STATUS_USAGE,
-                     missing  ? "option %s needs a value"
-                     : optopt ? "option %s takes no value"
-                              : "unknown or ambiguous option %s",
-                     argument);
+                     missing ? "option %s needs a value" : "option %s takes no value", argument);
 }
 
 static bool record_given(const cli_option *o, const char *text, cli_strings *given, error *e)
@@ -130,7 +150,7 @@ static bool parse_all(const option_set *set, const struct option *longs, const c
     optind = 1;
     opterr = 0;
     while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        if (value == '?' || value == ':') return report_unknown(value, argv, e);
+        if (value == '?' || value == ':') return report_unknown(set, value, argv, e);
         const cli_option *o = find_option(set, value);
         if (!parse_value(o, optarg, e) || !record_given(o, optarg, given, e)) return false;
     }
@@ -152,33 +172,4 @@ bool options_parse(const option_set *set, int argc, char **argv, cli_strings *op
     free(longs);
     free(shorts);
     return done;
-}
-
-void options_print_text(const char *text, size_t column, size_t indent, FILE *to)
-{
-    bool first = true;
-    for (size_t length; *text; text += length + strspn(text + length, " ")) {
-        length = strcspn(text, " ");
-        if (!first && column + 1 + length > HELP_WIDTH)
-            column = (size_t)fprintf(to, "\n%*s", (int)indent, "") - 1;
-        else if (!first)
-            column += (size_t)fprintf(to, " ");
-        column += fwrite(text, 1, length, to);
-        first = false;
-    }
-    fputc('\n', to);
-}
-
-void options_print(const cli_option *options, size_t count, FILE *to)
-{
-    for (size_t i = 0; i < count; i++) {
-        const cli_option *o = &options[i];
-        char left[80], letter[8] = "    ";
-        const char *argument = o->argument ? o->argument : "VALUE";
-        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->kind == CLI_FLAG ? "" : "=",
-                 o->kind == CLI_FLAG ? "" : argument);
-        int column = fprintf(to, "  %-*s ", HELP_INDENT - 3, left);
-        options_print_text(o->help, (size_t)column, HELP_INDENT, to);
-    }
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 enum { UNFINISHED_MAX = 16 };
 static char *unfinished[UNFINISHED_MAX];
 
-static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP};
+static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 enum { FATAL_SIGNALS = sizeof fatal_signals / sizeof fatal_signals[0] };
 
 void output_remove_unfinished(void)
@@ -56,6 +57,90 @@ static bool replace_unfinished(char *from, char *to)
     return found;
 }
 
+/* ---- Names --------------------------------------------------------------------------------------
+ */
+
+static bool is_standard(const char *path)
+{
+    return !path || strcmp(path, "-") == 0;
+}
+
+const char *output_name(const char *path)
+{
+    return is_standard(path) ? "standard output" : path;
+}
+
+/* Those of open descriptors (/dev/stdout leads there) are no names of their files. */
+static bool is_descriptor(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0;
+}
+
+/* The folder of a path with the slash behind it, "" for the current one, has this length. */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* What one symbolic link leads to; NULL with errno 0 when `path` is none. The caller frees. */
+static char *follow_link(const char *path)
+{
+    char text[PATH_MAX], *next;
+    ssize_t length = readlink(path, text, sizeof text - 1);
+    errno = 0;
+    if (length < 0) return NULL;
+    text[length] = 0;
+    int folder = *text == '/' ? 0 : (int)folder_length(path);
+    return asprintf(&next, "%.*s%s", folder, path, text) < 0 ? NULL : next;
+}
+
+/* Where symbolic links lead to, whether there is a file or not. NULL with errno set on failure. The
+   caller frees. */
+static char *follow_links(const char *path)
+{
+    enum { LINKS_MOST = 40 };
+    char *target = strdup(path), *next = NULL;
+    for (int i = 0; target && !is_descriptor(target) && (next = follow_link(target)); i++) {
+        free(target);
+        target = next;
+        if (i < LINKS_MOST) continue;
+        free(target);
+        errno = ELOOP;
+        return NULL;
+    }
+    return target;
+}
+
+/* The folder that a path is in, without symbolic links. NULL on failure. The caller frees. */
+static char *real_folder(const char *path)
+{
+    char *folder = NULL;
+    if (asprintf(&folder, "%.*s.", (int)folder_length(path), path) < 0) return NULL;
+    char *real = realpath(folder, NULL);
+    free(folder);
+    return real;
+}
+
+bool output_same(const char *one, const char *other)
+{
+    struct stat status;
+    if (is_standard(one) || is_standard(other)) return is_standard(one) && is_standard(other);
+    if (stat(one, &status) == 0 && !S_ISREG(status.st_mode)) return false;
+    char *first = follow_links(one), *second = follow_links(other);
+    char *folder = first ? real_folder(first) : NULL, *beside = second ? real_folder(second) : NULL;
+    bool same = folder && beside && strcmp(folder, beside) == 0 &&
+                strcmp(first + folder_length(first), second + folder_length(second)) == 0;
+    free(first);
+    free(second);
+    free(folder);
+    free(beside);
+    return same;
+}
+
+/* ---- Files --------------------------------------------------------------------------------------
+ */
+
 static bool open_standard_output(output *o, bool binary, error *e)
 {
     if (binary && isatty(STDOUT_FILENO))
@@ -73,12 +158,19 @@ static bool open_directly(output *o, const char *path, error *e)
     return true;
 }
 
-static bool open_temporary(output *o, const char *path, error *e)
+static mode_t new_file_mode(void)
 {
-    size_t size = strlen(path) + sizeof ".XXXXXX";
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+static bool open_temporary(output *o, const char *path, mode_t mode, error *e)
+{
+    size_t size = strlen(o->target) + sizeof ".XXXXXX";
     o->temporary = memory_allocate(size, 1, e);
     if (!o->temporary) return false;
-    snprintf(o->temporary, size, "%s.XXXXXX", path);
+    snprintf(o->temporary, size, "%s.XXXXXX", o->target);
     guard_signals();
     /* Before there is a file, whose name is written into this very text. */
     bool listed = replace_unfinished(NULL, o->temporary);
@@ -94,9 +186,7 @@ static bool open_temporary(output *o, const char *path, error *e)
         o->temporary = NULL;
         return false;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
+    fchmod(descriptor, mode);
     o->file = fdopen(descriptor, "wb");
     if (!o->file) {
         close(descriptor);
@@ -108,7 +198,7 @@ static bool open_temporary(output *o, const char *path, error *e)
 bool output_open(output *o, const char *path, bool binary, error *e)
 {
     *o = (output){0};
-    if (!path || strcmp(path, "-") == 0) return open_standard_output(o, binary, e);
+    if (is_standard(path)) return open_standard_output(o, binary, e);
     struct stat status;
     bool exists = stat(path, &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) {
@@ -116,16 +206,17 @@ bool output_open(output *o, const char *path, bool binary, error *e)
         return error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
     }
     o->path = strdup(path);
-    if (!o->path) return error_set(e, STATUS_SYSTEM, "out of memory");
-    bool direct = exists && !S_ISREG(status.st_mode);
-    if (direct ? open_directly(o, path, e) : open_temporary(o, path, e)) return true;
+    o->target = follow_links(path);
+    if (!o->path || !o->target) {
+        error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+        output_discard(o);
+        return false;
+    }
+    bool direct = exists && (!S_ISREG(status.st_mode) || is_descriptor(o->target));
+    mode_t mode = exists ? status.st_mode & 07777 : new_file_mode();
+    if (direct ? open_directly(o, path, e) : open_temporary(o, path, mode, e)) return true;
     output_discard(o);
     return false;
-}
-
-const char *output_name(const output *o)
-{
-    return o->path ? o->path : "standard output";
 }
 
 static bool sync_file(output *o)
@@ -140,7 +231,7 @@ bool output_commit(output *o, error *e)
         output_discard(o);
         return e->status == 0;
     }
-    const char *name = output_name(o);
+    const char *name = output_name(o->path);
     bool written = sync_file(o);
     if (!written) error_set(e, STATUS_IO, "%s: ", name);
     if (o->path) {
@@ -149,7 +240,7 @@ bool output_commit(output *o, error *e)
         if (written && !closed) written = error_set(e, STATUS_IO, "%s: ", name);
     }
     if (written && o->temporary) {
-        if (rename(o->temporary, o->path) != 0) {
+        if (rename(o->temporary, o->target) != 0) {
             error_set(e, STATUS_CANNOT_CREATE, "%s: ", name);
         } else {
             replace_unfinished(o->temporary, NULL);
@@ -170,5 +261,6 @@ void output_discard(output *o)
     }
     free(o->temporary);
     free(o->path);
+    free(o->target);
     *o = (output){0};
 }

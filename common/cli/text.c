@@ -1,6 +1,7 @@
 /* Text from outside. */
 #include "cli/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 size_t utf8_length(const unsigned char *p, size_t left)
@@ -23,11 +24,16 @@ size_t utf8_length(const unsigned char *p, size_t left)
     return 0;
 }
 
+static bool is_control(const unsigned char *p)
+{
+    return *p < 32 || *p == 127 || (p[0] == 0xc2 && p[1] < 0xa0);
+}
+
 void text_print(FILE *to, const char *text, const char *special, void (*escape)(FILE *to, char c))
 {
     for (size_t left = strlen(text); left > 0;) {
         size_t length = utf8_length((const unsigned char *)text, left);
-        if (length == 0 || (unsigned char)*text < 32 || *text == 127)
+        if (length == 0 || is_control((const unsigned char *)text))
             fputc('?', to);
         else if (length == 1 && special && strchr(special, *text))
             escape(to, *text);

@@ -2,9 +2,6 @@
 #include "cli/cpu.h"
 #include "nn/matrix_instances.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 static const matrix_kernels *const float32_kernels[] = {
 #if defined(__x86_64__)
     [CPU_AVX2] = &matrix_kernels_avx2_float32,
@@ -27,9 +24,8 @@ const matrix_kernels *matrix_kernels_get(matrix_type type)
 {
     cpu_level level = cpu_level_get();
     if (type == MATRIX_BF16) return bf16_kernels[level];
-    const char *wanted = getenv("BLADES_GEMM");
+    cpu_gemm wanted = cpu_gemm_get();
     bool own = level > CPU_GENERIC; /* measured: own kernels are faster where they are tuned */
-    if (wanted && !strcmp(wanted, "own")) own = true;
-    if (wanted && !strcmp(wanted, "openblas")) own = false;
+    if (wanted != CPU_GEMM_ANY) own = wanted == CPU_GEMM_OWN;
     return own ? float32_kernels[level] : &matrix_kernels_openblas;
 }

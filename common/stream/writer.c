@@ -38,7 +38,7 @@ void put_provenance(stream_chunk *k, const cli *c, const msgpack_object *previou
 static bool write_bytes(stream_writer *w, const void *bytes, size_t size, error *e)
 {
     if (size == 0 || fwrite(bytes, 1, size, w->out.file) == size) return true;
-    return error_set(e, STATUS_IO, "%s: ", output_name(&w->out));
+    return error_set(e, STATUS_IO, "%s: ", output_name(w->out.path));
 }
 
 bool stream_writer_open(stream_writer *w, cli *c, const char *kind, error *e)

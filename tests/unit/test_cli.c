@@ -28,7 +28,7 @@ static void first_error_sticks(void **state)
     assert_string_equal(system.text, "y: No such file or directory");
 }
 
-static void long_errors_are_cut_at_the_end(void **state)
+static void long_errors_lose_their_middle(void **state)
 {
     error e = {0};
     char long_text[2000];
@@ -41,6 +41,14 @@ static void long_errors_are_cut_at_the_end(void **state)
     error_context(&e, "%s", long_text);
     assert_int_equal(strlen(e.text), sizeof e.text - 1);
     assert_memory_equal(strstr(e.text, ": "), ": input: record 7: yyy", 22);
+    error system = {0};
+    errno = ENOENT;
+    error_set(&system, STATUS_NO_INPUT, "%s: ", long_text);
+    assert_non_null(strstr(system.text, "y: No such file or directory"));
+    assert_non_null(strstr(system.text, "y...y"));
+    error_context(&system, "%s", long_text);
+    assert_int_equal(strlen(system.text), sizeof system.text - 1);
+    assert_non_null(strstr(system.text, "y: No such file or directory"));
 }
 
 static void allocation_overflow_is_an_error(void **state)
@@ -223,11 +231,22 @@ static void output_appears_only_when_committed(void **state)
     assert_int_equal(rmdir(folder), 0); /* nothing left in it */
 }
 
+static void outputs_are_the_same_by_name(void **state)
+{
+    assert_true(output_same(NULL, "-"));
+    assert_false(output_same("-", "./-"));
+    assert_true(output_same("x", "./x"));
+    assert_true(output_same("/tmp/x", "/tmp/.//x"));
+    assert_false(output_same("/tmp/x", "/tmp/y"));
+    assert_false(output_same("/tmp/x", "/x"));
+    assert_false(output_same("/dev/null", "/dev/null"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_error_sticks),
-        cmocka_unit_test(long_errors_are_cut_at_the_end),
+        cmocka_unit_test(long_errors_lose_their_middle),
         cmocka_unit_test(allocation_overflow_is_an_error),
         cmocka_unit_test(options_are_parsed_and_recorded),
         cmocka_unit_test(wrong_options_are_usage_errors),
@@ -236,6 +255,7 @@ int main(void)
         cmocka_unit_test(shuffle_is_a_permutation),
         cmocka_unit_test(parallel_map_keeps_order_and_stops),
         cmocka_unit_test(output_appears_only_when_committed),
+        cmocka_unit_test(outputs_are_the_same_by_name),
     };
     return RUN_TESTS(tests);
 }
