@@ -301,3 +301,181 @@ END
   peak=$(/usr/bin/time -f %M pretext-batch -q --tasks "$TASKS/small.json" -j 1 f -o /dev/null 2>&1 | tail -n 1)
   [ "$peak" -lt 204800 ]
 }
+
+edit() { # PERL-CODE: of a stream of faces
+  perl -pe "BEGIN { binmode STDIN; binmode STDOUT; undef \$/ } $1"
+}
+
+sides() { # FILE: faces of both sides, as the header says
+  stream-dump --header "$1" | grep -o '"faces":{[^}]*}' | tr -dc '0-9,'
+}
+
+@test "--balance on a pipe of several windows keeps every face once" {
+  faces 300 8 photographic warp | edit 's/\xa6source\xa4rare/"\xa6source" . (++$n > 4 && $n < 7 ? "\xa4rare" : "\xa6common")/ge' >f
+  for size in 24 50 120; do
+    cat f | batch --batch 8 --balance source --window $size -o b
+    stream-dump --verify b
+    [ "$(ids train b | wc -l)" -gt 200 ]
+  done
+}
+
+@test "--val-from train takes all photographs, --val-fraction 0 validates on none" {
+  faces 80 4 | edit 's/\xa6source\xa4rare/\xa5split\xa3val/g' >f # 20 of them
+  batch --batch 8 --val-from train f -o b
+  [ "$(sides b)" = 80,0 ]
+  [ "$(ids val b | wc -l)" = 80 ]
+  batch --batch 8 --val-fraction 0 f -o b
+  [ "$(sides b)" = 60,20 ]
+  [ -z "$(ids val b)" ]
+  [ -z "$(ids train b | sed 's/photo\([0-9]*\).*/\1/' | awk '$1 % 4 == 0')" ]
+  batch --batch 8 --val-fraction 0 --val-from train f -o b
+  [ "$(sides b)" = 80,0 ]
+  [ -z "$(ids val b)" ]
+}
+
+@test "all spellings of a split are taken, others left out and counted" {
+  faces 80 4 | edit 's/\xa6source\xa4rare/"\xa5split" . ("\xaavalidation", "\xa5valid", "\xa3val", "\xa4test")[$n++ \/ 2 % 4]/ge;
+    s/\xa6source\xa6common/"\xa5split" . ("\xa5train", "\xa8training")[$m++ % 2]/ge' >f
+  run pretext-batch --tasks "$TASKS/small.json" --batch 8 f -o b
+  assert_status 0
+  [[ "$output" == *"4 records of other splits than train and val are left out"* ]]
+  [ "$(sides b)" = 60,16 ]
+}
+
+@test "records of a face or photo that contradict each other are named" {
+  faces 40 4 photographic warp | edit 's/\xa6source\xa6common/"\xa6source" . (++$n == 9 ? "\xa5other" : "\xa6common")/ge' >f
+  faces 0 4 >none
+  echo '{"tasks": [{"name": "s", "tag": "source", "kind": "categorical", "template": "{}", "classes": ["rare", "common"]}]}' >t.json
+  for options in "--balance source" "--tasks t.json"; do
+    run batch --batch 4 $options none f -o b
+    assert_status 65
+    [[ "$output" == "pretext-batch: f: photo3.jpg#0/warp and photo3.jpg#0/photographic: the records of a face differ in 'source'" ]]
+    run bash -c "cat f | pretext-batch -q --tasks $TASKS/small.json --batch 4 $options none - -o b"
+    assert_status 65
+    [[ "$output" == "pretext-batch: standard input: photo3.jpg#0/warp and "* ]]
+  done
+  faces 40 4 photographic warp | edit 's/\xa6source\xa6common/"\xa5split" . ($n++ == 9 ? "\xa3val" : "\xa5train")/ge' >g
+  run batch --batch 4 g -o b
+  assert_status 65
+  [[ "$output" == *"g: photo3.jpg#0/warp and photo3.jpg#0/photographic: the records of a face differ in 'split'" ]]
+  faces 20 4 | edit 's/\xa6source\xa4rare/"\xa5split" . ($n++ == 1 ? "\xa3val" : "\xa5train")/ge' >h
+  run batch --batch 4 h -o b
+  assert_status 65
+  [[ "$output" == *"h: photo0.jpg#"*" and photo0.jpg#"*": the records of a photo differ in 'split'" ]]
+}
+
+@test "--draw refuses names that nothing has; affine and warp are one" {
+  faces 80 4 photographic warp >f
+  run batch --batch 8 --draw moth-vflip=1000 f -o b
+  assert_status 64
+  [[ "$output" == *"--draw moth-vflip: no record has this manipulation"* ]]
+  [ ! -e b ]
+  run bash -c "cat f | pretext-batch -q --tasks $TASKS/small.json --batch 4 --window 30 --draw moth-vflip=1000 -o b"
+  assert_status 0
+  [[ "$output" == *"--draw moth-vflip: no record of the first window"* ]]
+  [ "$(ids train b | grep -c /photographic)" -gt 20 ]
+  faces 200 2 photographic affine warp mouth-vflip >f
+  batch --epochs 20 f -o b
+  total=$(ids train b | wc -l)
+  flips=$(ids train b | grep -c mouth-vflip)
+  warps=$(ids train b | grep -c 'affine\|warp')
+  [ $((100 * flips)) -gt $((23 * total)) ]
+  [ $((100 * flips)) -lt $((27 * total)) ]
+  [ $((100 * warps)) -gt $((23 * total)) ]
+  batch --draw affine=0 f -o b
+  [ -z "$(ids train b | grep 'affine\|warp')" ]
+}
+
+@test "numbers that do not fit a label are missing, and without values there are no levels" {
+  faces 100 2 | edit 's/\xa3iso\xce\x00\x00\x00\x64/"\xa3iso\xcb" . pack("d>", 1e300)/ge' >f
+  faces 100 2 >g
+  for file in f g; do
+    pretext-batch -q --tasks "$TASKS/small.json" --batch 8 --val-fraction 0 --summary-json s.$file $file -o b
+    perl -0ne 'print /"name": "iso".*?"missing": \{\s*"train": (\d+)/s' s.$file >missing.$file
+  done
+  [ "$(cat missing.f)" -gt "$(cat missing.g)" ]
+  ! stream-dump --header b | grep -q 'e+300' || false
+  faces 100 2 | edit 's/\xa6source\xa4rare/\xa5split\xa3val/g; s/\xa6source\xa6common/\xa5split\xa5train/g;
+    s/\xa3iso(\xce....(?:(?!\xa5split).)*\xa5split\xa5train)/\xa3isx$1/gs' >f
+  pretext-batch -q --tasks "$TASKS/small.json" --batch 8 --summary --epochs 0 f -o b 2>s
+  grep -A 3 '^iso' s >levels
+  grep -q '^  low  *0   0.0%  *0   0.0%' levels
+  grep -q '^  high  *0   0.0%  *0   0.0%' levels
+}
+
+@test "a pipe holds no record that is left out, and ends with its last face" {
+  faces 40 8 >f
+  faces 100 8 | edit 's/\xa5label\xacphotographic/\xa5label\xa9generated/g; s/photo(\d)/xhoto$1/g' >g
+  cat f g | batch --batch 8 --window 40 -o piped
+  cat f g >both
+  batch --batch 8 --window 40 both -o whole
+  cmp whole piped
+  command -v /usr/bin/time >/dev/null || skip "no /usr/bin/time"
+  faces 3000 100 | edit 's/\xa5label\xacphotographic/\xa5label\xa9generated/g; s/photo(\d)/xhoto$1/g' >g # 90 MB
+  peak=$(cat f g | /usr/bin/time -f %M pretext-batch -q --tasks "$TASKS/small.json" --batch 8 -j 1 --size 8 -o /dev/null 2>&1 | tail -n 1)
+  [ "$peak" -lt 71680 ]
+}
+
+@test "a batch that cannot be made names a face, after its error records" {
+  faces 40 8 | edit 's/\xa6coding\xa3raw/\xa6coding\xa3png/g' >f
+  status=0
+  batch --batch 4 f >b 2>error || status=$?
+  [ $status = 65 ]
+  grep -q '^pretext-batch: f: photo[0-9]*.jpg#[01]/photographic: .*; of the 4 faces of the train batch of step 0 4 cannot be decoded' error
+  LC_ALL=C grep -aq 'stage.pretext-batch' b
+}
+
+@test "no faces, generated ones only, and few for a summary" {
+  faces 0 8 >f
+  run batch f -o b
+  assert_status 65
+  [[ "$output" == *"there are no faces in the input" ]]
+  faces 10 8 | edit 's/\xa5label\xacphotographic/\xa5label\xa9generated/g' >f
+  run batch f -o b
+  assert_status 65
+  [[ "$output" == *"there are no faces in the input but generated ones"* ]]
+  faces 10 8 >f
+  batch --batch 48 --epochs 0 --summary f -o b 2>s
+  grep -q '^iso (ordinal)' s
+}
+
+@test "warnings come under -q, too, but not for few faces" {
+  faces 60 4 >f
+  run pretext-batch -q --tasks "$TASKS/small.json" --batch 8 f -o b
+  assert_status 0
+  [[ "$output" == *"task coarse: class photographic has 100.0%"* ]]
+  faces 18 4 >f
+  run pretext-batch -q --tasks "$TASKS/small.json" --batch 8 f -o b
+  assert_status 0
+  [[ "$output" != *coarse* ]]
+}
+
+@test "--spool copies standard input also beside files" {
+  faces 40 8 >f
+  faces 40 8 | edit 's/photo(\d)/xhoto$1/g' >g
+  batch --batch 8 --epochs 2 f g -o wanted
+  cat g | batch --batch 8 --epochs 2 --window 10 --spool f - -o got
+  cmp wanted got
+}
+
+@test "batches that no reader could take are refused" {
+  faces 30 4 >f
+  run batch --batch 22 --size 4096 --val-fraction 0 f -o b
+  assert_status 64
+  [[ "$output" == *"lower --batch to 21, or --size"* ]]
+}
+
+@test "class names are UTF-8, whatever the tags are" {
+  faces 100 2 | edit 's/\xa5Canon/\xa5Ca\xf1on/g' >f
+  echo '{"tasks": [{"name": "make", "kind": "categorical", "template": "{}", "classes": "auto:2"}]}' >t.json
+  pretext-batch -q --tasks t.json --batch 8 --summary-json s f -o b
+  grep -q '"name": "Ca?on"' s
+  stream-dump --header b | grep -q '"classes":\["Ca?on","Nikon"\]'
+}
+
+@test "a scale that makes no sense is refused" {
+  faces 40 4 | edit 's/(\xa5scale\xcb)......../$1 . pack("d>", 1e300)/se' >f
+  run batch --batch 8 f -o b
+  assert_status 65
+  [[ "$output" == *"f: the header: the preprocessing's scale is no number from 0 to 100" ]]
+}

@@ -1,40 +1,36 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
-#include "face/batch_run.h"
-#include "face/face_input.h"
+#include "face/batch_window.h"
 #include "face/preprocessing.h"
 #include "face/summary.h"
 #include "stream/number.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const val_from_choices[] = {"split", "train", NULL};
 enum { VAL_FROM_SPLIT, VAL_FROM_TRAIN };
 
 static struct {
     const char *tasks, *balance, *summary_json;
-    int64_t batch, size, shift, epochs, window, skip_steps;
+    batch_settings batch;
     double val_fraction;
     int val_from, resampling;
-    bool flip, with_generated, summary, spool;
+    bool with_generated, summary, spool;
     cli_strings draws;
-} options = {.batch = 48, .epochs = 1, .window = 512, .val_fraction = 0.1};
+} options = {.batch = {.batch = 48, .epochs = 1, .window = 512}, .val_fraction = 0.1};
 
 static const cli_option option_table[] = {
     {"tasks", 't', CLI_STRING, &options.tasks, .argument = "FILE",
      .help = "task file: labels, classes, prompts (required)"},
-    {"batch", 'b', CLI_INTEGER, &options.batch, 2, 65536, .argument = "N",
+    {"batch", 'b', CLI_INTEGER, &options.batch.batch, 2, 65536, .argument = "N",
      .help = "faces of a batch (48)"},
-    {"size", 's', CLI_INTEGER, &options.size, 8, 4096, .argument = "N",
+    {"size", 's', CLI_INTEGER, &options.batch.size, 8, 4096, .argument = "N",
      .help = "resample faces to N x N pixels (as they are)"},
     {"resampling", 0, CLI_CHOICE, &options.resampling, .choices = resampling_names,
      .argument = "HOW", .help = "how faces are resized (antialias)", .rare = true},
-    {"epochs", 'e', CLI_INTEGER, &options.epochs, 0, 1e6, .argument = "N",
+    {"epochs", 'e', CLI_INTEGER, &options.batch.epochs, 0, 1e6, .argument = "N",
      .help = "times every face comes (1); 0: header only"},
-    {"skip-steps", 0, CLI_INTEGER, &options.skip_steps, 0, 1e15, .argument = "N",
+    {"skip-steps", 0, CLI_INTEGER, &options.batch.skip_steps, 0, 1e15, .argument = "N",
      .help = "begin with step N, as if those before were read", .rare = true},
     {"val-fraction", 0, CLI_NUMBER, &options.val_fraction, 0, 0.9, .argument = "X",
      .help = "share of photos to validate on (0.1); 0: none"},
@@ -44,10 +40,10 @@ static const cli_option option_table[] = {
      .help = "draw each value of a tag or key equally often"},
     {"draw", 0, CLI_LIST, &options.draws, .argument = "NAME=W",
      .help = "weight of a manipulation (photographic=4, others 1)", .rare = true},
-    {"flip", 0, CLI_FLAG, &options.flip, .help = "mirror half of the faces at random"},
-    {"shift", 0, CLI_INTEGER, &options.shift, 0, 1024, .argument = "N",
+    {"flip", 0, CLI_FLAG, &options.batch.flip, .help = "mirror half of the faces at random"},
+    {"shift", 0, CLI_INTEGER, &options.batch.shift, 0, 1024, .argument = "N",
      .help = "cut faces out of N pixels more, at random places (0)"},
-    {"window", 0, CLI_INTEGER, &options.window, 2, 1e9, .argument = "N",
+    {"window", 0, CLI_INTEGER, &options.batch.window, 2, 1e9, .argument = "N",
      .help = "faces to shuffle among when input is a pipe (512)", .rare = true},
     {"spool", 0, CLI_FLAG, &options.spool, .help = "copy a piped input to a temporary file first",
      .rare = true},
@@ -74,9 +70,6 @@ typedef struct job {
     draw_table draws;
     face_input input;
     stream_writer writer;
-    progress shown;
-    int side;      /* pixels of the faces that come out */
-    int64_t steps; /* written or skipped so far */
 } job;
 
 /* ---- The header ----------------------------------------------------------------------------- */
@@ -90,17 +83,16 @@ static void put_sides(stream_chunk *k, const char *key, const size_t count[2])
 }
 
 /* What was done to the faces, as far as their header says, and what is done here. */
-static bool put_preprocessing(const job *j, stream_chunk *k, error *e)
+static bool put_preprocessing(const job *j, stream_chunk *k, int side, error *e)
 {
     const msgpack_object *before = object_get(face_input_header(&j->input), "preprocessing");
     /* CLIP's normalisation (METHOD section 6). */
     preprocessing p = {.mean = {0.48145466f, 0.4578275f, 0.40821073f},
                        .std = {0.26862954f, 0.26130258f, 0.27577711f}};
-    bool done =
-        preprocessing_get(&p, before, e) &&
-        (preprocessing_add_step(&p, j->side + (int)options.shift, (resampling)options.resampling) ||
-         error_set(e, STATUS_DATA, "the preprocessing has too many steps"));
-    p.size = j->side;
+    bool done = preprocessing_get(&p, before, e) &&
+                (preprocessing_add_step(&p, side + (int)options.batch.shift, options.batch.how) ||
+                 error_set(e, STATUS_DATA, "the preprocessing has too many steps"));
+    p.size = side;
     if (!done || !preprocessing_check(&p, e))
         return error_context(e, "%s: the header", cli_input_name(j->c->inputs.item[0]));
     preprocessing_put(k, &p);
@@ -108,29 +100,29 @@ static bool put_preprocessing(const job *j, stream_chunk *k, error *e)
 }
 
 /* Everything that is needed to make the same stream again. */
-static bool write_header(job *j, const sampler *s, error *e)
+static bool write_header(job *j, const sampler *s, int side, error *e)
 {
     const catalog *faces = &j->input.faces;
     stream_chunk *k = stream_writer_header_begin(&j->writer, face_input_header(&j->input));
     if (j->tasks->name) put_text(k, "task_file", j->tasks->name);
     task_list_put(k, "tasks", j->tasks);
-    if (!put_preprocessing(j, k, e)) return false;
+    if (!put_preprocessing(j, k, side, e)) return false;
     put_integer(k, "seed", (int64_t)j->c->seed);
-    put_integer(k, "batch", options.batch);
-    put_integer(k, "epochs", options.epochs);
+    put_integer(k, "batch", options.batch.batch);
+    put_integer(k, "epochs", options.batch.epochs);
     if (j->input.whole) {
-        put_integer(k, "steps", (int64_t)sampler_steps(s) * options.epochs);
+        put_integer(k, "steps", (int64_t)sampler_steps(s) * options.batch.epochs);
         put_sides(k, "faces", faces->member_count);
         put_sides(k, "photos", faces->photo_count);
     }
-    put_integer(k, "first_step", options.skip_steps);
+    put_integer(k, "first_step", options.batch.skip_steps);
     put_text(k, "shuffle", j->input.whole ? "all" : "window");
-    if (!j->input.whole) put_integer(k, "window", options.window);
+    if (!j->input.whole) put_integer(k, "window", options.batch.window);
     put_number(k, "val_fraction", options.val_fraction);
     put_text(k, "val_from", val_from_choices[options.val_from]);
     if (options.balance) put_text(k, "balance", options.balance);
-    put_boolean(k, "flip", options.flip);
-    if (options.shift) put_integer(k, "shift", options.shift);
+    put_boolean(k, "flip", options.batch.flip);
+    if (options.batch.shift) put_integer(k, "shift", options.batch.shift);
     put_map_begin(k, "draw");
     for (size_t i = 0; i < j->draws.count; i++)
         put_number(k, j->draws.entry[i].name, j->draws.entry[i].weight);
@@ -142,7 +134,7 @@ static bool write_header(job *j, const sampler *s, error *e)
 
 static void warn_line(void *context, const char *line)
 {
-    cli_note(context, "%s", line);
+    cli_warn(context, "%s", line);
 }
 
 static bool write_summary_json(const batch_summary *s, error *e)
@@ -167,175 +159,63 @@ static bool show_summary(job *j, sampler *s, error *e)
     return good;
 }
 
-static void note_left_out(const job *j)
+static void note_window(const job *j)
 {
-    const catalog *c = &j->input.faces;
-    if (c->generated > 0)
-        cli_note(j->c, "%" PRId64 " records of generated faces are left out (--with-generated)",
-                 c->generated);
-    if (c->outside > 0)
-        cli_note(j->c, "%" PRId64 " records of other splits than train and val are left out",
-                 c->outside);
-    if (c->repeated > 0)
-        cli_warn(j->c, "%" PRId64 " records have an id that came before and are left out",
-                 c->repeated);
-    if (c->val_chosen)
+    if (j->input.faces.val_chosen)
         cli_note(j->c, "so few photographs that the split was filled up with one of them");
-    if (!j->input.whole && j->input.windows == 1)
+    if (!j->input.whole)
         cli_note(j->c,
                  "input is a pipe: shuffling, classes and cuts are of windows of %" PRId64
                  " faces (--window, --spool)",
-                 options.window);
+                 options.batch.window);
 }
 
-/* ---- Checks --------------------------------------------------------------------------------- */
-
-static bool find_side(job *j, error *e)
+static void note_left_out(const job *j)
 {
-    const catalog *c = &j->input.faces;
-    if (options.size) {
-        j->side = (int)options.size;
-        return true;
-    }
-    int side = c->width - (int)options.shift;
-    bool changed = j->side && c->width && side != j->side;
-    j->side = side;
-    if (c->sizes_differ || changed || c->width != c->height)
-        return error_set(
-            e, STATUS_DATA,
-            "the faces are not squares of one size (%dx%d is one of them); give --size", c->width,
-            c->height);
-    if (side < 1)
-        return error_set(e, STATUS_DATA,
-                         "faces of %d pixels leave nothing beside --shift %" PRId64
-                         "; give --size too",
-                         c->width, options.shift);
-    return true;
+    const left_out_counts *n = &j->input.left_out;
+    if (n->generated > 0)
+        cli_note(j->c, "%" PRId64 " records of generated faces are left out (--with-generated)",
+                 n->generated);
+    if (n->outside > 0)
+        cli_note(j->c, "%" PRId64 " records of other splits than train and val are left out",
+                 n->outside);
+    if (n->repeated > 0)
+        cli_warn(j->c, "%" PRId64 " records have an id that came before and are left out",
+                 n->repeated);
 }
 
-static bool check_counts(const job *j, const sampler *s, error *e)
+/* ---- The run -------------------------------------------------------------------------------- */
+
+static bool begin_stream(void *context, sampler *first, int side, error *e)
 {
-    const catalog *c = &j->input.faces;
-    if (c->face_count == 0) return error_set(e, STATUS_DATA, "there are no faces in the input");
-    if (sampler_val_count(s) == 0 && options.val_fraction > 0)
-        return error_set(e, STATUS_DATA,
-                         "none of %zu faces is left to validate on; raise --val-fraction%s or give"
-                         " --val-from train, or --val-fraction 0 for no validation",
-                         c->face_count, j->input.whole ? "" : " or --window");
-    if (sampler_steps(s) == 0)
-        return error_set(e, STATUS_DATA,
-                         "only %zu faces to train on, but a batch has %" PRId64 "; lower --batch%s",
-                         c->member_count[SPLIT_TRAIN], options.batch,
-                         j->input.whole ? "" : " or raise --window");
-    if (!j->input.whole && options.epochs > 1)
-        return error_set(e, STATUS_USAGE,
-                         "the input is a pipe of more than %" PRId64 " faces (--window) and can be"
-                         " read once only; for --epochs %" PRId64 " give a file or --spool",
-                         options.window, options.epochs);
-    return true;
+    job *j = context;
+    note_window(j);
+    return show_summary(j, first, e) && write_header(j, first, side, e);
 }
 
-/* ---- Windows -------------------------------------------------------------------------------- */
-
-static bool write_problems(job *j, error *e)
+static void write_stream(job *j, error *e)
 {
-    stream_chunk k = {0};
-    stream_buffer buffer = {0};
-    for (size_t i = 0; i < j->input.problem_count && !e->status; i++) {
-        const face_problem *problem = &j->input.problem[i];
-        const msgpack_object *map = face_store_get(&j->input.store, problem->place, &buffer);
-        if (!map) {
-            error_set(e, STATUS_IO, "an input file was cut short or cannot be read");
-        } else if (problem->reason[0]) {
-            char *id = object_text_copy(map, "id");
-            put_error_record(&k, j->c, id ? id : "", problem->reason, map);
-            stream_writer_put(&j->writer, &k, e);
-            free(id);
-        } else {
-            stream_record record = {.id = "", .is_error = true, .object = *map};
-            stream_writer_pass(&j->writer, &record, e);
-        }
-    }
-    stream_chunk_free(&k);
-    stream_buffer_free(&buffer);
-    return !e->status;
+    const batch_windows windows = {.c = j->c,
+                                   .input = &j->input,
+                                   .draws = &j->draws,
+                                   .writer = &j->writer,
+                                   .settings = &options.batch,
+                                   .begin = begin_stream,
+                                   .context = j};
+    if (!stream_writer_open(&j->writer, j->c, "batch", e)) return;
+    batch_windows_write(&windows, e);
+    note_left_out(j);
+    stream_writer_close(&j->writer, e);
 }
 
-static bool write_batches(job *j, sampler *s, error *e)
+/* Is standard input read, and no regular file? */
+static bool is_piped(const cli_strings *inputs)
 {
-    batch_run run = {.c = j->c,
-                     .writer = &j->writer,
-                     .builder = {.faces = &j->input.faces,
-                                 .sampler = s,
-                                 .store = &j->input.store,
-                                 .width = j->side,
-                                 .height = j->side,
-                                 .play = (int)options.shift,
-                                 .how = (resampling)options.resampling},
-                     .sampler = s,
-                     .shown = &j->shown,
-                     .epochs = options.epochs,
-                     .first_step = j->steps,
-                     .skip = options.skip_steps};
-    bool written = batch_run_write(&run, e);
-    j->steps += (int64_t)sampler_steps(s) * options.epochs;
-    return written;
-}
-
-static bool begin_stream(job *j, sampler *s, error *e)
-{
-    bool open = check_counts(j, s, e) && show_summary(j, s, e) && write_header(j, s, e);
-    int64_t steps = (int64_t)sampler_steps(s) * options.epochs - options.skip_steps;
-    int64_t total = j->input.whole && steps > 0 ? steps * options.batch : 0;
-    progress_start(&j->shown, j->c, "faces", total);
-    return open;
-}
-
-/* The faces that the next window begins with: those left over, and the latest to validate on (at
-   most a quarter of a window, or a batch). Returns how many; caller frees *kept. */
-static size_t choose_kept(const job *j, sampler *s, uint32_t **kept, error *e)
-{
-    const catalog *c = &j->input.faces;
-    size_t limit =
-        (size_t)(options.window / 4 > options.batch ? options.window / 4 : options.batch);
-    size_t val = c->member_count[SPLIT_VAL], first = val > limit ? val - limit : 0;
-    *kept = memory_allocate((size_t)options.batch + limit, sizeof **kept, e);
-    if (!*kept) return 0;
-    size_t count = sampler_rest(s, 0, *kept);
-    for (size_t i = first; i < val; i++) (*kept)[count++] = c->member[SPLIT_VAL][i];
-    return count;
-}
-
-static bool run_window(job *j, uint32_t **kept, size_t *kept_count, error *e)
-{
-    sampler s = {0};
-    bool first = j->input.windows == 1;
-    if (first || j->input.faces.repeated > 0) note_left_out(j);
-    bool good =
-        find_side(j, e) && sampler_open(&s, &j->input.faces, &j->draws, (size_t)options.batch, e);
-    s.flip = options.flip;
-    s.shift = options.shift > 0;
-    s.pass_first = (j->input.windows - 1) << 20;
-    good = good && (!first || begin_stream(j, &s, e)) && write_problems(j, e);
-    good = good && (sampler_steps(&s) == 0 || write_batches(j, &s, e));
-    if (good && j->input.more) *kept_count = choose_kept(j, &s, kept, e);
-    sampler_close(&s);
-    return good && !e->status;
-}
-
-static void run_windows(job *j, error *e)
-{
-    uint32_t *kept = NULL;
-    size_t kept_count = 0;
-    int found;
-    while ((found = face_input_next(&j->input, kept, kept_count, e)) > 0) {
-        free(kept);
-        kept = NULL;
-        kept_count = 0;
-        if (!run_window(j, &kept, &kept_count, e)) break;
-    }
-    free(kept);
-    progress_end(&j->shown);
+    static const char *name = "-";
+    const cli_strings standard = {&name, 1, 1};
+    for (size_t i = 0; i < inputs->count; i++)
+        if (strcmp(inputs->item[i], name) == 0) return !stream_index_possible(&standard);
+    return false;
 }
 
 static bool prepare(job *j, error *e)
@@ -345,9 +225,8 @@ static bool prepare(job *j, error *e)
         return false;
     for (size_t i = 0; i < options.draws.count; i++)
         if (!draw_table_set(&j->draws, options.draws.item[i], e)) return false;
-    bool standard = j->c->inputs.count == 1 && strcmp(j->c->inputs.item[0], "-") == 0;
-    return !options.spool || !standard || stream_index_possible(&j->c->inputs) ||
-           standard_input_spool(e);
+    options.batch.how = (resampling)options.resampling;
+    return !options.spool || !is_piped(&j->c->inputs) || standard_input_spool(e);
 }
 
 static void run(cli *c, error *e)
@@ -359,12 +238,8 @@ static void run(cli *c, error *e)
                              .with_generated = options.with_generated,
                              .balance = options.balance};
     if (prepare(&j, e) &&
-        face_input_open(&j.input, &c->inputs, &faces, j.tasks, (size_t)options.window, e)) {
-        if (stream_writer_open(&j.writer, c, "batch", e)) {
-            run_windows(&j, e);
-            stream_writer_close(&j.writer, e);
-        }
-    }
+        face_input_open(&j.input, &c->inputs, &faces, j.tasks, (size_t)options.batch.window, e))
+        write_stream(&j, e);
     face_input_close(&j.input);
     draw_table_free(&j.draws);
     task_list_free(j.tasks);

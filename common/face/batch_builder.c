@@ -3,19 +3,38 @@
 
 #include "face/preprocessing.h"
 #include "image/decode.h"
+#include "stream/scan.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static size_t label_size(const task *t)
+{
+    return t->kind == TASK_FINE ? t->class_count : sizeof(int32_t);
+}
+
+bool batch_size_check(const task_list *tasks, size_t batch, int side, error *e)
+{
+    enum { ROOM = 1 << 20, ID_ROOM = 256 }; /* for everything else of a record, and each id */
+    size_t face = 3 * (size_t)side * (size_t)side + ID_ROOM;
+    for (size_t i = 0; i < tasks->count; i++) face += label_size(&tasks->task[i]);
+    return batch <= (SCAN_SIZE_MAX - ROOM) / face ||
+           error_set(e, STATUS_USAGE,
+                     "a batch of %zu faces of %d pixels has more than the %zu MiB of a stream's"
+                     " record; lower --batch to %zu, or --size",
+                     batch, side, SCAN_SIZE_MAX >> 20, (SCAN_SIZE_MAX - ROOM) / face);
+}
+
 bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, error *e)
 {
     const task_list *tasks = b->faces->labels.tasks;
-    size_t widest = sizeof(int32_t);
+    size_t widest = 0;
     for (size_t i = 0; i < tasks->count; i++)
-        if (tasks->task[i].class_count > widest) widest = tasks->task[i].class_count;
+        if (label_size(&tasks->task[i]) > widest) widest = label_size(&tasks->task[i]);
     *s = (batch_scratch){.batch = batch};
     s->pixels = memory_allocate(batch * (size_t)b->width * (size_t)b->height, 3, e);
     s->label = memory_allocate(batch, widest, e);
@@ -103,18 +122,9 @@ static bool read_face(const batch_builder *b, const msgpack_object *record, cons
 
 /* ---- Labels --------------------------------------------------------------------------------- */
 
-static uint32_t little_endian(uint32_t bits)
-{
-    const union {
-        uint32_t word;
-        unsigned char byte[4];
-    } test = {.word = 1};
-    return test.byte[0] ? bits : __builtin_bswap32(bits);
-}
-
 static void put_word(unsigned char *label, size_t i, uint32_t bits)
 {
-    bits = little_endian(bits);
+    bits = htole32(bits);
     memcpy(label + i * sizeof bits, &bits, sizeof bits);
 }
 
@@ -132,9 +142,9 @@ static bool has_region(const catalog *c, const face_variant *variant, const char
     return false;
 }
 
-/* Writes the label of face number i of the batch; returns the bytes a label has. */
-static size_t label_face(const catalog *c, size_t number, batch_draw draw, size_t i,
-                         unsigned char *label)
+/* Writes the label of face number i of the batch. */
+static void label_face(const catalog *c, size_t number, batch_draw draw, size_t i,
+                       unsigned char *label)
 {
     const task *t = &c->labels.tasks->task[number];
     const face_variant *variant = &c->variant[draw.variant];
@@ -148,9 +158,7 @@ static size_t label_face(const catalog *c, size_t number, batch_draw draw, size_
     } else {
         for (size_t k = 0; k < t->class_count; k++)
             label[i * t->class_count + k] = has_region(c, variant, t->classes[k]);
-        return t->class_count;
     }
-    return sizeof(uint32_t);
 }
 
 static void put_labels(const batch_builder *b, batch_scratch *s, size_t count, stream_chunk *out)
@@ -159,13 +167,12 @@ static void put_labels(const batch_builder *b, batch_scratch *s, size_t count, s
     put_map_begin(out, "labels");
     for (size_t t = 0; t < tasks->count; t++) {
         const task *item = &tasks->task[t];
-        size_t size = 0;
         for (size_t i = 0; i < count; i++) {
             batch_draw draw = s->good[i];
             if (item->shuffle) draw = sampler_lender(b->sampler, draw.variant, item->name);
-            size = label_face(b->faces, t, draw, i, s->label);
+            label_face(b->faces, t, draw, i, s->label);
         }
-        put_binary(out, item->name, s->label, count * size);
+        put_binary(out, item->name, s->label, count * label_size(item));
     }
     put_map_end(out);
 }

@@ -32,6 +32,10 @@ typedef struct batch_scratch {
     stream_buffer buffer;
 } batch_scratch;
 
+/* Can readers take records of `batch` faces, side x side, with labels of these tasks? STATUS_USAGE,
+   with what to lower. */
+bool batch_size_check(const task_list *tasks, size_t batch, int side, error *e);
+
 bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, error *e);
 void batch_scratch_close(batch_scratch *s);
 

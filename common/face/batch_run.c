@@ -91,6 +91,15 @@ static void make_batches(void *context, void *argument, int worker)
     }
 }
 
+static const msgpack_object *get_record(const batch_builder *b, uint32_t variant,
+                                        stream_buffer *buffer, error *e)
+{
+    const msgpack_object *record =
+        face_store_get(b->store, b->faces->variant[variant].place, buffer);
+    if (!record) error_set(e, STATUS_IO, "an input file was cut short or cannot be read");
+    return record;
+}
+
 /* Error records of the faces that failed for the first time. */
 static bool report_failures(batch_work *w, const batch_item *item, error *e)
 {
@@ -102,12 +111,8 @@ static bool report_failures(batch_work *w, const batch_item *item, error *e)
             const batch_failure *failure = &item->failures[side][i];
             if (w->reported[failure->variant]) continue;
             w->reported[failure->variant] = true;
-            stream_place place = b->faces->variant[failure->variant].place;
-            const msgpack_object *record = face_store_get(b->store, place, &buffer);
-            if (!record) {
-                error_set(e, STATUS_IO, "an input file was cut short or cannot be read");
-                break;
-            }
+            const msgpack_object *record = get_record(b, failure->variant, &buffer, e);
+            if (!record) break;
             char *id = object_text_copy(record, "id");
             put_error_record(&k, w->run->c, id ? id : "", failure->reason, record);
             free(id);
@@ -119,20 +124,33 @@ static bool report_failures(batch_work *w, const batch_item *item, error *e)
     return written;
 }
 
+/* Too few faces of a batch are left: says which failed first, and why. */
+static bool refuse_batch(const batch_work *w, const batch_item *item, int side, error *e)
+{
+    const batch_failure *first = &item->failures[side][0];
+    const batch_builder *b = &w->run->builder;
+    stream_buffer buffer = {0};
+    const msgpack_object *record = get_record(b, first->variant, &buffer, e);
+    char *id = record ? object_text_copy(record, "id") : NULL;
+    uint32_t file = b->faces->variant[first->variant].place.file;
+    error_set(e, STATUS_DATA,
+              "%s: %.200s: %s; of the %zu faces of the %s batch of step %" PRId64
+              " %zu cannot be decoded, and a batch needs two",
+              cli_input_name(w->run->c->inputs.item[file]), id ? id : "?", first->reason, w->batch,
+              side_names[side], w->run->first_step + item->step, item->failed[side]);
+    free(id);
+    stream_buffer_free(&buffer);
+    return false;
+}
+
 static bool take_batches(void *context, void *argument, error *e)
 {
     batch_work *w = context;
     batch_item *item = argument;
     bool taken = true;
-    for (int side = 0; side < w->sides; side++) {
-        if (w->batch - item->failed[side] >= 2) continue;
-        taken = error_set(e, STATUS_DATA,
-                          "step %" PRId64 ": of the %zu faces of the %s batch %zu cannot be decoded"
-                          " (%s), and a batch needs two",
-                          w->run->first_step + item->step, w->batch, side_names[side],
-                          item->failed[side], item->failures[side][0].reason);
-    }
-    if (item->failed[0] + item->failed[1] > 0) taken = taken && report_failures(w, item, e);
+    if (item->failed[0] + item->failed[1] > 0) taken = report_failures(w, item, e);
+    for (int side = 0; side < w->sides && taken; side++)
+        if (w->batch - item->failed[side] < 2) taken = refuse_batch(w, item, side, e);
     taken = taken && stream_writer_put(w->run->writer, &item->out, e);
     progress_add(w->run->shown, (int64_t)w->batch, NULL);
     item->next_free = w->free_items;

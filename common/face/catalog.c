@@ -46,7 +46,7 @@ void catalog_close(catalog *c)
     value_set_free(&c->regions);
     free(c->variant);
     free(c->face);
-    free(c->slots);
+    slot_table_free(&c->slots);
     free(c->member[0]);
     free(c->member[1]);
     *c = (catalog){0};
@@ -97,6 +97,11 @@ static size_t face_id_length(const char *id, size_t length, const char *manipula
     return length;
 }
 
+const char *manipulation_drawn_name(const char *name)
+{
+    return strcmp(name, "affine") == 0 ? "warp" : name;
+}
+
 /* Keys a face by its photo and index, or by its id where the record does not say them. */
 static void key_face(const msgpack_object *record, const char *manipulation, catalog_face *face)
 {
@@ -131,11 +136,10 @@ static bool read_split(const msgpack_object *record, catalog_face *face)
                  {"val", SPLIT_VAL},
                  {"valid", SPLIT_VAL},
                  {"validation", SPLIT_VAL}};
-    face->split_given = object_get(record, "split") != NULL;
     face->split = SPLIT_NONE;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (object_text_is(record, "split", names[i].name)) face->split = names[i].split;
-    return !face->split_given || face->split != SPLIT_NONE;
+    return face->split != SPLIT_NONE || !object_get(record, "split");
 }
 
 static uint64_t read_regions(const catalog *c, const msgpack_object *record)
@@ -154,35 +158,61 @@ static uint64_t read_regions(const catalog *c, const msgpack_object *record)
     return regions;
 }
 
-static int read_manipulation(catalog *c, const msgpack_object *record, error *e)
+/* What a record says of itself. */
+typedef struct record_facts {
+    catalog_face face;
+    uint64_t id, regions; /* as the variant's */
+    int width, height;
+    char manipulation[TAG_TEXT_MAX + 1]; /* under which it is drawn */
+} record_facts;
+
+typedef enum record_use {
+    RECORD_FACE,
+    RECORD_DAMAGED,
+    RECORD_GENERATED, /* left out for its label */
+    RECORD_OUTSIDE,   /* left out for its split */
+} record_use;
+
+static record_use read_facts(const catalog *c, const msgpack_object *record, record_facts *f,
+                             char reason[80])
 {
-    char name[TAG_TEXT_MAX + 1];
-    const msgpack_object *value = object_get(record, "manipulation");
-    if (!value) return c->photographic;
-    if (value->type != MSGPACK_OBJECT_STR || !tag_text(record, "manipulation", name)) return -1;
-    return value_set_add(&c->manipulations, name, e);
+    const char *id = "";
+    size_t length = 0;
+    char name[TAG_TEXT_MAX + 1] = "photographic";
+    const msgpack_object *manipulation = object_get(record, "manipulation");
+    *f = (record_facts){0};
+    reason[0] = 0;
+    if (!object_text(record, "id", &id, &length) || length == 0) {
+        snprintf(reason, 80, "no id");
+        return RECORD_DAMAGED;
+    }
+    if (!face_record_check(record, &f->width, &f->height, reason)) return RECORD_DAMAGED;
+    if (!c->options.with_generated && object_text_is(record, "label", "generated"))
+        return RECORD_GENERATED;
+    if (manipulation &&
+        (manipulation->type != MSGPACK_OBJECT_STR || !tag_text(record, "manipulation", name))) {
+        snprintf(reason, 80, "manipulation must be a text of 1 to %d bytes", TAG_TEXT_MAX);
+        return RECORD_DAMAGED;
+    }
+    if (!read_split(record, &f->face)) return RECORD_OUTSIDE;
+    f->id = text_hash(id, length, HASH_BASIS);
+    f->regions = read_regions(c, record);
+    key_face(record, name, &f->face);
+    strcpy(f->manipulation, manipulation_drawn_name(name));
+    return RECORD_FACE;
 }
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
-static uint32_t *find_slot(const catalog *c, const uint64_t key[2])
+static bool same_face(const void *items, uint32_t number, const void *key)
 {
-    size_t i = key[1] & (c->slot_count - 1);
-    while (c->slots[i] && memcmp(c->face[c->slots[i] - 1].key, key, sizeof c->face->key) != 0)
-        i = (i + 1) & (c->slot_count - 1);
-    return &c->slots[i];
+    const catalog_face *faces = items;
+    return memcmp(faces[number].key, key, sizeof faces->key) == 0;
 }
 
-static bool grow_slots(catalog *c, error *e)
+static int64_t find_face(const catalog *c, const catalog_face *face)
 {
-    size_t count = c->slot_count ? 2 * c->slot_count : 256;
-    uint32_t *slots = memory_zeroed(count, sizeof *slots, e);
-    if (!slots) return false;
-    free(c->slots);
-    c->slots = slots;
-    c->slot_count = count;
-    for (size_t i = 0; i < c->face_count; i++) *find_slot(c, c->face[i].key) = (uint32_t)i + 1;
-    return true;
+    return slot_table_find(&c->slots, face->key[1], same_face, c->face, face->key);
 }
 
 static bool read_group(catalog *c, const msgpack_object *record, catalog_face *face, error *e)
@@ -198,12 +228,40 @@ static bool read_group(catalog *c, const msgpack_object *record, catalog_face *f
     return group >= 0 || error_context(e, "--balance %s", c->options.balance);
 }
 
-/* The number of the face with this key, added when new; -1 on error. */
-static int64_t find_face(catalog *c, const msgpack_object *record, catalog_face *face, error *e)
+static bool report_conflict(catalog *c, stream_place first, stream_place second, const char *of,
+                            const char *key, error *e)
 {
-    if (2 * c->face_count >= c->slot_count && !grow_slots(c, e)) return -1;
-    uint32_t *slot = find_slot(c, face->key);
-    if (*slot) return *slot - 1;
+    c->conflict[0] = first;
+    c->conflict[1] = second;
+    c->conflicting = true;
+    return error_set(e, STATUS_DATA, "the records of a %s differ in '%s'", of, key);
+}
+
+/* The key in which a record differs from those of its face that came before; NULL: in none. */
+static const char *find_difference(catalog *c, const msgpack_object *record,
+                                   const catalog_face *before, catalog_face *face, error *e)
+{
+    if (face->split != before->split) return "split";
+    if (!read_group(c, record, face, e)) return NULL;
+    if (face->group != before->group) return c->options.balance;
+    return label_table_difference(&c->labels, before->row, record, e);
+}
+
+/* Checks a record of a face that is there already. */
+static bool check_face(catalog *c, const msgpack_object *record, stream_place place, size_t number,
+                       catalog_face *face, error *e)
+{
+    const char *key = find_difference(c, record, &c->face[number], face, e);
+    if (e->status) return false;
+    if (!key) return true;
+    size_t first = 0;
+    while (c->variant[first].face != number) first++;
+    return report_conflict(c, c->variant[first].place, place, "face", key, e);
+}
+
+/* The number of the new face; -1 on error. */
+static int64_t add_face(catalog *c, const msgpack_object *record, catalog_face *face, error *e)
+{
     if (c->face_count == c->face_capacity) {
         size_t capacity = c->face_capacity ? c->face_capacity + c->face_capacity / 2 : 256;
         catalog_face *grown = memory_resize(c->face, capacity, sizeof *grown, e);
@@ -212,9 +270,10 @@ static int64_t find_face(catalog *c, const msgpack_object *record, catalog_face 
         c->face_capacity = capacity;
     }
     face->row = (uint32_t)c->labels.rows;
-    if (!read_group(c, record, face, e) || !label_table_add(&c->labels, record, e)) return -1;
+    if (!read_group(c, record, face, e) || !label_table_add(&c->labels, record, e) ||
+        !slot_table_add(&c->slots, face->key[1], (uint32_t)c->face_count, e))
+        return -1;
     c->face[c->face_count++] = *face;
-    *slot = (uint32_t)c->face_count;
     return (int64_t)c->face_count - 1;
 }
 
@@ -245,53 +304,33 @@ static void note_size(catalog *c, int width, int height)
 int catalog_add(catalog *c, const msgpack_object *record, stream_place place, char reason[80],
                 error *e)
 {
-    int width, height;
-    const char *id = "";
-    size_t length = 0;
-    reason[0] = 0;
-    if (!object_text(record, "id", &id, &length) || length == 0) {
-        snprintf(reason, 80, "no id");
-        return 0;
-    }
-    if (!face_record_check(record, &width, &height, reason)) return 0;
-    if (!c->options.with_generated && object_text_is(record, "label", "generated")) {
-        c->generated++;
-        return 0;
-    }
-    int manipulation = read_manipulation(c, record, e);
-    if (manipulation < 0) {
-        if (e->status) return -1;
-        snprintf(reason, 80, "manipulation must be a text of 1 to %d bytes", TAG_TEXT_MAX);
-        return 0;
-    }
-    catalog_face face = {0};
-    if (!read_split(record, &face)) {
-        c->outside++;
-        return 0;
-    }
-    key_face(record, c->manipulations.text[manipulation], &face);
-    int64_t number = find_face(c, record, &face, e);
-    face_variant variant = {.id = text_hash(id, length, HASH_BASIS),
-                            .regions = read_regions(c, record),
+    record_facts facts;
+    record_use use = read_facts(c, record, &facts, reason);
+    if (use == RECORD_GENERATED) c->left_out.generated++;
+    if (use == RECORD_OUTSIDE) c->left_out.outside++;
+    if (use != RECORD_FACE) return 0;
+    int manipulation = value_set_add(&c->manipulations, facts.manipulation, e);
+    if (manipulation < 0) return -1;
+    int64_t number = find_face(c, &facts.face);
+    if (number < 0)
+        number = add_face(c, record, &facts.face, e);
+    else if (!check_face(c, record, place, (size_t)number, &facts.face, e))
+        number = -1;
+    face_variant variant = {.id = facts.id,
+                            .regions = facts.regions,
                             .place = place,
                             .face = (uint32_t)number,
                             .manipulation = (uint32_t)manipulation};
     if (number < 0 || !add_variant(c, &variant, e)) return -1;
-    note_size(c, width, height);
+    note_size(c, facts.width, facts.height);
     return 1;
 }
 
-bool catalog_has_face(const catalog *c, const msgpack_object *record)
+bool catalog_begins_face(const catalog *c, const msgpack_object *record)
 {
-    char manipulation[TAG_TEXT_MAX + 1] = "photographic";
-    const msgpack_object *value = object_get(record, "manipulation");
-    if (value && value->type == MSGPACK_OBJECT_STR && value->via.str.size <= TAG_TEXT_MAX) {
-        memcpy(manipulation, value->via.str.ptr, value->via.str.size);
-        manipulation[value->via.str.size] = 0;
-    }
-    catalog_face face = {0};
-    key_face(record, manipulation, &face);
-    return c->slot_count > 0 && *find_slot(c, face.key) != 0;
+    record_facts facts;
+    char reason[80];
+    return read_facts(c, record, &facts, reason) == RECORD_FACE && find_face(c, &facts.face) < 0;
 }
 
 /* ---- Grouping ------------------------------------------------------------------------------- */
@@ -312,37 +351,10 @@ static int compare_variants(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Puts the texts in order of their bytes; new_number[old number] is where each went. */
-static uint32_t *sort_values(value_set *s, error *e)
-{
-    char **sorted = memory_allocate(s->count + 1, sizeof *sorted, e);
-    uint32_t *new_number = memory_allocate(s->count + 1, sizeof *new_number, e);
-    if (sorted && new_number && s->count > 0) {
-        memcpy(sorted, s->text, s->count * sizeof *sorted);
-        qsort(sorted, s->count, sizeof *sorted, compare_texts);
-        for (uint32_t i = 0; i < s->count; i++) {
-            char **found = bsearch(&s->text[i], sorted, s->count, sizeof *sorted, compare_texts);
-            new_number[i] = (uint32_t)(found - sorted);
-        }
-        memcpy(s->text, sorted, s->count * sizeof *sorted);
-        for (uint32_t i = 0; i < s->slot_count; i++)
-            if (s->slots[i]) s->slots[i] = new_number[s->slots[i] - 1] + 1;
-    }
-    free(sorted);
-    if (!e->status) return new_number;
-    free(new_number);
-    return NULL;
-}
-
 static bool sort_names(catalog *c, error *e)
 {
-    uint32_t *manipulations = sort_values(&c->manipulations, e);
-    uint32_t *groups = sort_values(&c->groups, e);
+    uint32_t *manipulations = value_set_sort(&c->manipulations, e);
+    uint32_t *groups = value_set_sort(&c->groups, e);
     if (manipulations && groups) {
         c->photographic = (int)manipulations[c->photographic];
         for (size_t i = 0; i < c->variant_count; i++)
@@ -377,7 +389,7 @@ static void sort_variants(catalog *c)
     size_t kept = 0;
     for (size_t i = 0; i < c->variant_count; i++) {
         if (kept > 0 && compare_variants(&c->variant[kept - 1], &c->variant[i]) == 0) {
-            c->repeated++;
+            c->left_out.repeated++;
             continue;
         }
         c->variant[kept++] = c->variant[i];
@@ -410,33 +422,42 @@ static void split_photo(catalog *c, const photo_face *list, size_t count, face_s
     for (size_t i = 0; i < count; i++) c->face[list[i].face].split = split;
 }
 
+static stream_place first_place(const catalog *c, uint32_t face)
+{
+    return c->variant[c->face[face].first].place;
+}
+
 /* The split that the records of a photo's faces give; SPLIT_NONE: they give none. */
-static bool given_split(const catalog *c, const photo_face *list, size_t count, face_split *split,
+static bool given_split(catalog *c, const photo_face *list, size_t count, face_split *split,
                         error *e)
 {
+    uint32_t giver = 0;
     *split = SPLIT_NONE;
     for (size_t i = 0; i < count; i++) {
         const catalog_face *face = &c->face[list[i].face];
-        if (!face->split_given) continue;
+        if (face->split == SPLIT_NONE) continue;
         if (*split != SPLIT_NONE && *split != face->split)
-            return error_set(e, STATUS_DATA, "the faces of a photo name different splits");
+            return report_conflict(c, first_place(c, giver), first_place(c, list[i].face), "photo",
+                                   "split", e);
         *split = face->split;
+        giver = list[i].face;
     }
     return true;
 }
 
-/* When all photos were drawn to one side, moves the one nearest to the other: the first of the
-   list, or the last, which begins at `last`. */
-static void fill_side(catalog *c, const photo_face *list, size_t last, size_t count)
+/* A photo's part of the list. */
+typedef struct photo_range {
+    size_t first, count;
+} photo_range;
+
+/* When all photos came to one side, moves the one to the other whose draw is nearest to it, of
+   those whose records name no split: nearest[side], if there is one. */
+static void fill_side(catalog *c, const photo_face *list, const photo_range nearest[2])
 {
     face_split empty = c->photo_count[SPLIT_VAL] == 0 ? SPLIT_VAL : SPLIT_TRAIN;
-    if (c->photo_count[empty] > 0 || c->photo_count[!empty] < 2) return;
-    size_t from = empty == SPLIT_VAL ? 0 : last, to = from;
-    while (to < count && list[to].photo == list[from].photo) to++;
-    face_split given;
-    error none = {0};
-    if (!given_split(c, list + from, to - from, &given, &none) || given != SPLIT_NONE) return;
-    split_photo(c, list + from, to - from, empty);
+    photo_range moved = nearest[empty];
+    if (c->photo_count[empty] > 0 || c->photo_count[!empty] < 2 || moved.count == 0) return;
+    split_photo(c, list + moved.first, moved.count, empty);
     c->photo_count[empty]++;
     c->photo_count[!empty]--;
     c->val_chosen = true;
@@ -445,20 +466,24 @@ static void fill_side(catalog *c, const photo_face *list, size_t last, size_t co
 /* Photos whose records name no split go by their draw. `list` is sorted. */
 static bool split_photos(catalog *c, const photo_face *list, size_t count, error *e)
 {
-    double fraction = c->options.val_fraction;
-    size_t last = 0; /* where the last photo begins */
-    for (size_t i = 0, next; i < count; i = next) {
-        for (next = i + 1; next < count && list[next].photo == list[i].photo;) next++;
+    const catalog_options *o = &c->options;
+    photo_range photo, nearest[2] = {{0}};
+    for (size_t i = 0; i < count; i += photo.count) {
+        photo = (photo_range){i, 1};
+        while (i + photo.count < count && list[i + photo.count].photo == list[i].photo)
+            photo.count++;
         face_split split;
-        if (!given_split(c, list + i, next - i, &split, e)) return false;
-        bool held_out = !c->options.val_from_train && list[i].draw < fraction;
-        if (split == SPLIT_NONE) split = held_out ? SPLIT_VAL : SPLIT_TRAIN;
-        split_photo(c, list + i, next - i, split);
+        if (!given_split(c, list + i, photo.count, &split, e)) return false;
+        if (split == SPLIT_NONE) {
+            split = list[i].draw < o->val_fraction ? SPLIT_VAL : SPLIT_TRAIN;
+            if (nearest[SPLIT_VAL].count == 0) nearest[SPLIT_VAL] = photo;
+            nearest[SPLIT_TRAIN] = photo;
+        }
+        if (o->val_from_train) split = SPLIT_TRAIN;
+        split_photo(c, list + i, photo.count, split);
         c->photo_count[split]++;
-        last = i;
     }
-    if (c->options.fill_sides && !c->options.val_from_train && fraction > 0)
-        fill_side(c, list, last, count);
+    if (o->fill_sides && !o->val_from_train && o->val_fraction > 0) fill_side(c, list, nearest);
     return true;
 }
 
@@ -502,9 +527,7 @@ static bool resolve_tasks(catalog *c, error *e)
 
 bool catalog_finish(catalog *c, error *e)
 {
-    free(c->slots);
-    c->slots = NULL;
-    c->slot_count = 0;
+    slot_table_free(&c->slots);
     if (!sort_names(c, e) || !sort_faces(c, e)) return false;
     sort_variants(c);
     return split_faces(c, e) && list_members(c, e) && resolve_tasks(c, e);

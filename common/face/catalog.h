@@ -24,18 +24,22 @@ typedef struct catalog_face {
     uint32_t first, count; /* its variants, after catalog_finish */
     uint32_t row;          /* in the labels */
     uint32_t group;        /* number of its value of the balance key in `groups` */
-    face_split split;
-    bool split_given; /* by the record's key `split` */
+    face_split split;      /* until catalog_finish: that of the record's key `split` */
 } catalog_face;
 
 typedef struct catalog_options {
     uint64_t seed;
-    double val_fraction;
-    bool val_from_train; /* everything trains, and validates */
+    double val_fraction; /* 0: nothing is validated on */
+    bool val_from_train; /* everything trains, whatever its key `split`, and validates */
     bool with_generated; /* keep records whose label is "generated" */
     bool fill_sides;     /* when the draw leaves a side of the split empty, a photo goes there */
     const char *balance; /* tag or key; NULL: none */
 } catalog_options;
+
+/* Records left out, by reason. */
+typedef struct left_out_counts {
+    int64_t generated, outside, repeated; /* label, split, id seen before */
+} left_out_counts;
 
 typedef struct catalog {
     catalog_options options;
@@ -46,28 +50,33 @@ typedef struct catalog {
     size_t variant_count, variant_capacity;
     catalog_face *face; /* sorted by key after catalog_finish */
     size_t face_count, face_capacity;
-    uint32_t *slots; /* of the faces by key while records are added */
-    size_t slot_count;
+    slot_table slots;    /* of the faces by key while records are added */
     uint32_t *member[2]; /* the faces to train and to validate on, in order of key */
     size_t member_count[2], photo_count[2];
-    int64_t generated, repeated, outside; /* records left out: label, id seen before, split */
-    bool val_chosen;                      /* a photo was moved so that no side is empty */
-    int width, height;                    /* of the first record */
+    left_out_counts left_out;
+    bool val_chosen;   /* a photo was moved so that no side is empty */
+    int width, height; /* of the first record */
     bool sizes_differ;
+    bool conflicting; /* adding or finishing failed as the records at these places contradict: */
+    stream_place conflict[2];
 } catalog;
 
 /* `tasks` is completed by catalog_finish and must outlive the catalog. */
 bool catalog_open(catalog *c, const catalog_options *options, task_list *tasks, error *e);
 
 /* Adds a record that lies at `place`. 1; 0 when the record cannot be used (`reason` says why: 80
-   bytes) or is left out by the options (`reason` empty); -1 with e set. */
+   bytes) or is left out by the options (`reason` empty); -1 with e set, STATUS_DATA when it differs
+   from an earlier record of its face in split, balance key or a task's tag (see `conflict`). */
 int catalog_add(catalog *c, const msgpack_object *record, stream_place place, char reason[80],
                 error *e);
-/* Was a variant of this record's face added already? */
-bool catalog_has_face(const catalog *c, const msgpack_object *record);
+/* Would the record be added, and is its face a new one? */
+bool catalog_begins_face(const catalog *c, const msgpack_object *record);
 
-/* Groups, splits, resolves the tasks. STATUS_DATA when the faces of a photo say different splits.
- */
+/* The name under which a manipulation is counted and drawn: "affine" is another way to warp. */
+const char *manipulation_drawn_name(const char *name);
+
+/* Groups, splits, resolves the tasks. STATUS_DATA when the faces of a photo say different splits
+   (see `conflict`). */
 bool catalog_finish(catalog *c, error *e);
 
 void catalog_close(catalog *c);

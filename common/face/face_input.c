@@ -23,14 +23,38 @@ static bool add_problem(face_input *in, stream_place place, const char *reason, 
     return true;
 }
 
-static bool add_record(face_input *in, const msgpack_object *record, bool is_error,
-                       stream_place place, error *e)
+/* Puts the names of the records that contradict each other before the error's text. */
+static bool name_conflict(const face_input *in, error *e)
+{
+    const stream_place *place = in->faces.conflict;
+    const char *input = cli_input_name(in->inputs->item[place[1].file]), *other = "", *colon = "";
+    char *id[2];
+    stream_buffer buffer = {0};
+    for (int i = 0; i < 2; i++) {
+        const msgpack_object *record = face_store_get(&in->store, place[i], &buffer);
+        id[i] = record ? object_text_copy(record, "id") : NULL;
+    }
+    if (place[0].file != place[1].file) {
+        other = cli_input_name(in->inputs->item[place[0].file]);
+        colon = ": ";
+    }
+    error_context(e, "%s: %.120s and %s%s%.120s", input, id[1] ? id[1] : "?", other, colon,
+                  id[0] ? id[0] : "?");
+    free(id[0]);
+    free(id[1]);
+    stream_buffer_free(&buffer);
+    return false;
+}
+
+/* 1: the record is needed again; 0: it is left out; -1 on error. */
+static int add_record(face_input *in, const msgpack_object *record, bool is_error,
+                      stream_place place, error *e)
 {
     char reason[80] = "";
     int added = is_error ? 0 : catalog_add(&in->faces, record, place, reason, e);
-    if (added < 0) return false;
-    if (added == 0 && (is_error || reason[0])) return add_problem(in, place, reason, e);
-    return true;
+    if (added < 0 && in->faces.conflicting) name_conflict(in, e);
+    if (added == 0 && (is_error || reason[0])) return add_problem(in, place, reason, e) ? 1 : -1;
+    return added;
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -42,18 +66,31 @@ static bool read_index(face_input *in, error *e)
     bool is_error;
     int found;
     while ((found = stream_index_next(in->store.index, &place, &record, &is_error, e)) > 0)
-        if (!add_record(in, &record, is_error, place, e)) return false;
+        if (add_record(in, &record, is_error, place, e) < 0) return false;
     return found == 0;
 }
 
 /* ---- Pipes ---------------------------------------------------------------------------------- */
 
-/* Takes over a record. */
-static bool add_owned(face_input *in, stream_record *record, error *e)
+/* Takes over a record of input number `file`; frees it when it is left out. */
+static bool add_owned(face_input *in, stream_record *record, uint32_t file, error *e)
 {
     stream_place place;
-    return face_store_add(&in->store, record, &place, e) &&
-           add_record(in, &record->object, record->is_error, place, e);
+    if (!face_store_add(&in->store, record, file, &place, e)) return false;
+    int added = add_record(in, &record->object, record->is_error, place, e);
+    if (added == 0) face_store_drop_last(&in->store);
+    return added >= 0;
+}
+
+/* The number of the input that the reader's last record came from. */
+static uint32_t input_number(face_input *in)
+{
+    const cli_strings *inputs = in->inputs;
+    const char *name = stream_reader_input(in->reader);
+    while (in->file + 1 < inputs->count &&
+           strcmp(cli_input_name(inputs->item[in->file]), name) != 0)
+        in->file++;
+    return in->file;
 }
 
 /* Adds the records of faces until there are `limit` of them, and the first record of the next stays
@@ -63,19 +100,19 @@ static bool read_window(face_input *in, size_t limit, error *e)
     int found;
     stream_record *record = in->pending;
     in->pending = NULL;
-    if (record && !add_owned(in, record, e)) return false;
+    if (record && !add_owned(in, record, input_number(in), e)) return false;
     while ((found = stream_reader_next(in->reader, &record, e)) > 0) {
         bool full = in->faces.face_count >= limit;
-        if (full && !record->is_error && !catalog_has_face(&in->faces, &record->object)) {
+        if (full && !record->is_error && catalog_begins_face(&in->faces, &record->object)) {
             in->pending = record;
             break;
         }
-        if (!add_owned(in, record, e)) return false;
+        if (!add_owned(in, record, input_number(in), e)) return false;
     }
     return found >= 0;
 }
 
-/* Moves the records of the kept faces out of the window before. */
+/* Moves the records of the kept faces, each listed once, out of the window before. */
 static bool keep_records(face_input *in, const uint32_t *kept, size_t count, face_store *old,
                          error *e)
 {
@@ -86,10 +123,8 @@ static bool keep_records(face_input *in, const uint32_t *kept, size_t count, fac
     for (size_t i = 0; good && i < count; i++) {
         const catalog_face *face = &before.face[kept[i]];
         for (uint32_t k = face->first; good && k < face->first + face->count; k++) {
-            stream_record **record = &old->record[before.variant[k].place.offset];
-            stream_record *moved = *record;
-            *record = NULL;
-            good = add_owned(in, moved, e);
+            stream_place place = before.variant[k].place;
+            good = add_owned(in, face_store_take(old, place), place.file, e);
         }
     }
     catalog_close(&before);
@@ -140,6 +175,13 @@ const msgpack_object *face_input_header(const face_input *in)
     return in->reader ? &in->header.data : stream_index_header(in->store.index);
 }
 
+static void count_left_out(face_input *in)
+{
+    in->left_out.generated += in->faces.left_out.generated;
+    in->left_out.outside += in->faces.left_out.outside;
+    in->left_out.repeated += in->faces.left_out.repeated;
+}
+
 int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
 {
     if (!in->more) return 0;
@@ -154,7 +196,10 @@ int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, err
     in->more = in->pending != NULL;
     in->whole = in->windows++ == 0 && !in->more;
     in->faces.options.fill_sides = in->whole;
-    return catalog_finish(&in->faces, e) ? 1 : -1;
+    bool finished = catalog_finish(&in->faces, e);
+    count_left_out(in);
+    if (!finished && in->faces.conflicting) name_conflict(in, e);
+    return finished ? 1 : -1;
 }
 
 void face_input_close(face_input *in)

@@ -21,10 +21,12 @@ typedef struct face_input {
     stream_reader *reader;   /* NULL: a mapped file */
     msgpack_unpacked header; /* the first header of a pipe, in header_bytes */
     char *header_bytes;
-    stream_record *pending; /* the first record of the next window */
-    int64_t windows;        /* read so far */
-    bool whole;             /* this window is all there is */
-    bool more;              /* another one follows */
+    stream_record *pending;   /* the first record of the next window */
+    uint32_t file;            /* number of the input that is being read from a pipe */
+    int64_t windows;          /* read so far */
+    bool whole;               /* this window is all there is */
+    bool more;                /* another one follows */
+    left_out_counts left_out; /* of all windows so far */
     /* Of the current window, valid until the next: */
     face_store store;
     catalog faces;
@@ -38,7 +40,7 @@ bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_op
 const msgpack_object *face_input_header(const face_input *in);
 
 /* Reads the next window: 1, 0 when there is none, -1 on error. The faces numbered in `kept` (of the
-   window before; may be NULL) belong to the new one too. */
+   window before, no face twice; may be NULL) belong to the new one too. */
 int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, error *e);
 
 void face_input_close(face_input *in);

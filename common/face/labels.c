@@ -2,6 +2,7 @@
 #include "face/labels.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,8 @@ static bool read_cell(label_table *t, size_t number, const msgpack_object *recor
     *cell = NAN;
     if (!item->tag) return true;
     if (item->kind == TASK_ORDINAL) {
-        *cell = tag_number(record, item->tag);
+        double value = tag_number(record, item->tag);
+        if (fabs(value) <= (double)FLT_MAX) *cell = value;
         return true;
     }
     if (!tag_text(record, item->tag, text)) return true;
@@ -62,6 +64,17 @@ bool label_table_add(label_table *t, const msgpack_object *record, error *e)
         if (!read_cell(t, i, record, &t->cell[t->rows * width + i], e)) return false;
     t->rows++;
     return true;
+}
+
+const char *label_table_difference(label_table *t, size_t row, const msgpack_object *record,
+                                   error *e)
+{
+    for (size_t i = 0; i < t->tasks->count; i++) {
+        double there = label_value(t, row, i), here;
+        if (!read_cell(t, i, record, &here, e)) return NULL;
+        if (isnan(there) ? !isnan(here) : here != there) return t->tasks->task[i].tag;
+    }
+    return NULL;
 }
 
 /* ---- Classes ---------------------------------------------------------------------------------*/

@@ -22,6 +22,9 @@ typedef struct label_table {
 bool label_table_open(label_table *t, task_list *tasks, error *e);
 /* Adds the row of a face, read from one of its records. */
 bool label_table_add(label_table *t, const msgpack_object *record, error *e);
+/* The first tag in which a record differs from a row; NULL when there is none, or with e set. */
+const char *label_table_difference(label_table *t, size_t row, const msgpack_object *record,
+                                   error *e);
 
 /* Gives tasks with classes "auto:N" the most frequent values of the rows that are `training`, and
    ordinal tasks without cuts the terciles of theirs; then finds every value's class. Ties in
@@ -29,7 +32,7 @@ bool label_table_add(label_table *t, const msgpack_object *record, error *e);
 bool label_table_resolve(label_table *t, const bool *training, error *e);
 
 /* The label of a task that has a tag: its class, -1 when missing; an ordinal's value, NaN when
-   missing. */
+   missing or too large for a float. */
 int32_t label_class(const label_table *t, size_t row, size_t number);
 double label_value(const label_table *t, size_t row, size_t number);
 

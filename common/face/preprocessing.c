@@ -4,7 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE_MOST = 5120 }; /* inputs of 4096, cut out of 1024 more */
+enum {
+    SIDE_MOST = 5120, /* inputs of 4096, cut out of 1024 more */
+    SCALE_MOST = 100,
+};
 
 bool preprocessing_add_step(preprocessing *p, int side, resampling how)
 {
@@ -27,7 +30,10 @@ bool preprocessing_check(const preprocessing *p, error *e)
                 p->step[p->step_count - 1].side >= p->size;
     for (int i = 0; good && i < p->step_count; i++)
         good = p->step[i].side > 0 && p->step[i].side <= SIDE_MOST;
-    return good || error_set(e, STATUS_DATA, "the preprocessing's size and steps make no sense");
+    if (!good) return error_set(e, STATUS_DATA, "the preprocessing's size and steps make no sense");
+    return (p->scale >= 0 && p->scale <= SCALE_MOST) ||
+           error_set(e, STATUS_DATA, "the preprocessing's scale is no number from 0 to %d",
+                     SCALE_MOST);
 }
 
 /* ---- Headers ------------------------------------------------------------------------------------

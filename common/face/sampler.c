@@ -118,17 +118,18 @@ static void order_pass(sampler *s, pass_order *order, int side, const char *name
 static double weight_of(const sampler *s, uint32_t manipulation)
 {
     const char *name = s->faces->manipulations.text[manipulation];
-    if (strcmp(name, "affine") == 0) name = "warp"; /* two ways to do one manipulation */
     for (size_t i = 0; i < s->table->count; i++)
         if (strcmp(s->table->entry[i].name, name) == 0) return s->table->entry[i].weight;
     return 1;
 }
 
-/* The chance that a face which has both is drawn photographic. */
-static double photographic_share(const draw_table *t)
+/* The chance that a face which has both is drawn photographic; names that nothing has count for
+   nothing. */
+static double photographic_share(const draw_table *t, const catalog *c)
 {
     double photographic = 0, total = 0;
     for (size_t i = 0; i < t->count; i++) {
+        if (!draw_weight_used(&t->entry[i], c)) continue;
         total += t->entry[i].weight;
         if (strcmp(t->entry[i].name, "photographic") == 0) photographic = t->entry[i].weight;
     }
@@ -162,7 +163,7 @@ static uint32_t draw_variant(const sampler *s, const catalog_face *face, random_
         total[is_manipulated(c, i)] += weight_of(s, c->variant[i].manipulation);
     double side = random_uniform(r), place = random_uniform(r);
     if (total[0] + total[1] <= 0) return face->first + (uint32_t)random_below(r, face->count);
-    bool manipulated = total[0] <= 0 || (total[1] > 0 && side >= photographic_share(s->table));
+    bool manipulated = total[0] <= 0 || (total[1] > 0 && side >= s->photographic_share);
     place *= total[manipulated];
     uint32_t chosen = face->first;
     for (uint32_t i = face->first; i < last; i = run_end(c, face, i)) {
@@ -216,8 +217,10 @@ bool sampler_open(sampler *s, const catalog *faces, const draw_table *table, siz
     *s = (sampler){.faces = faces, .table = table, .batch = batch};
     s->balanced = faces->options.balance != NULL;
     s->group_count = faces->groups.count;
+    s->photographic_share = photographic_share(table, faces);
     s->train = (pass_order){.count = faces->member_count[SPLIT_TRAIN], .pass = -1};
-    s->val = (pass_order){.count = faces->member_count[val_side(s)], .pass = -1};
+    s->val = (pass_order){.pass = -1};
+    if (faces->options.val_fraction > 0) s->val.count = faces->member_count[val_side(s)];
     size_t most = s->train.count > s->val.count ? s->train.count : s->val.count;
     s->train.entry = memory_allocate(s->train.count + 1, sizeof *s->train.entry, e);
     s->val.entry = memory_allocate(s->val.count + 1, sizeof *s->val.entry, e);
@@ -269,10 +272,20 @@ void sampler_val(sampler *s, int64_t step, batch_draw *draws)
     }
 }
 
+static int compare_faces(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
 size_t sampler_rest(sampler *s, int64_t epoch, uint32_t *faces)
 {
     order_pass(s, &s->train, SPLIT_TRAIN, "train", epoch);
     size_t first = sampler_steps(s) * s->batch, count = s->train.count - first;
     for (size_t i = 0; i < count; i++) faces[i] = s->train.entry[first + i].face;
-    return count;
+    if (count > 0) qsort(faces, count, sizeof *faces, compare_faces);
+    size_t kept = 0; /* a balanced pass repeats faces */
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || faces[kept - 1] != faces[i]) faces[kept++] = faces[i];
+    return kept;
 }

@@ -10,6 +10,7 @@
 typedef struct draw_weight {
     char *name;
     double weight;
+    bool standard; /* one that face-manipulate makes */
 } draw_weight;
 
 /* Start from draw_table_default; draw_table_set changes or adds one from "NAME=WEIGHT"
@@ -22,6 +23,8 @@ typedef struct draw_table {
 bool draw_table_default(draw_table *t, error *e); /* METHOD: 1/2, and 1/8 four times */
 bool draw_table_set(draw_table *t, const char *text, error *e);
 void draw_table_free(draw_table *t);
+/* Is it a standard manipulation, or one that a record of the catalog has? */
+bool draw_weight_used(const draw_weight *w, const catalog *c);
 
 /* One face of a batch. */
 typedef struct batch_draw {
@@ -46,6 +49,7 @@ typedef struct sampler {
     const catalog *faces;
     const draw_table *table;
     size_t batch;
+    double photographic_share; /* of the draws of a face that has manipulations, too */
     bool balanced, flip;
     bool shift;         /* windows of training faces lie anywhere, not in the middle */
     int64_t pass_first; /* number of the first pass: differs from window to window of a pipe */
@@ -64,15 +68,15 @@ void sampler_close(sampler *s);
 
 /* Whole batches of an epoch: the faces left over come in other epochs. */
 size_t sampler_steps(const sampler *s);
-/* Faces to validate on: 0 when there is no validation. */
+/* Faces to validate on: 0 when there is no validation, by the split or by the options. */
 size_t sampler_val_count(const sampler *s);
 
 /* The faces of batch `number` (0..sampler_steps-1) of an epoch: `batch` draws. */
 void sampler_train(sampler *s, int64_t epoch, size_t number, batch_draw *draws);
 /* The faces of validation batch `step`, counted over all epochs. */
 void sampler_val(sampler *s, int64_t step, batch_draw *draws);
-/* The faces that an epoch leaves over: their count, and their numbers in `faces` (batch - 1 fit).
- */
+/* The faces that an epoch leaves over, each once: their count, and their numbers in `faces` (batch
+   - 1 fit). */
 size_t sampler_rest(sampler *s, int64_t epoch, uint32_t *faces);
 
 /* A face of one side as it is drawn in the first pass. */

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-bool face_store_add(face_store *s, stream_record *record, stream_place *place, error *e)
+bool face_store_add(face_store *s, stream_record *record, uint32_t file, stream_place *place,
+                    error *e)
 {
     if (s->count == s->capacity) {
         size_t capacity = s->capacity ? 2 * s->capacity : 256;
@@ -15,9 +16,21 @@ bool face_store_add(face_store *s, stream_record *record, stream_place *place, e
         s->record = grown;
         s->capacity = capacity;
     }
-    *place = (stream_place){.offset = s->count};
+    *place = (stream_place){.offset = s->count, .file = file};
     s->record[s->count++] = record;
     return true;
+}
+
+void face_store_drop_last(face_store *s)
+{
+    stream_record_free(s->record[--s->count]);
+}
+
+stream_record *face_store_take(face_store *s, stream_place place)
+{
+    stream_record *record = s->record[place.offset];
+    s->record[place.offset] = NULL;
+    return record;
 }
 
 const msgpack_object *face_store_get(const face_store *s, stream_place place, stream_buffer *buffer)

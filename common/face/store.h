@@ -11,8 +11,13 @@ typedef struct face_store {
     size_t count, capacity;
 } face_store;
 
-/* Adds a record (taken over, also on failure) and says where it is. */
-bool face_store_add(face_store *s, stream_record *record, stream_place *place, error *e);
+/* Adds a record of input number `file` (taken over, also on failure) and says where it is. */
+bool face_store_add(face_store *s, stream_record *record, uint32_t file, stream_place *place,
+                    error *e);
+/* Frees the record added last. */
+void face_store_drop_last(face_store *s);
+/* Gives a record in memory to the caller; its place is then empty. */
+stream_record *face_store_take(face_store *s, stream_place place);
 /* The map at a place, valid until the next use of the caller's buffer. From any thread. NULL when
    memory is out, or the file was changed. */
 const msgpack_object *face_store_get(const face_store *s, stream_place place,

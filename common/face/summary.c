@@ -5,13 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LABELLED_FEW = 20 }; /* among fewer faces, one class for all of them says little */
+
 static const char *const side_names[2] = {"train", "val"};
 
 /* ---- Counting ------------------------------------------------------------------------------- */
 
-static size_t level_of(const task *t, double value)
+/* Without cuts there are no levels to count. */
+static void count_value(const task *t, task_summary *sum, int side, double value)
 {
-    return value < t->cuts[0] ? 0 : value <= t->cuts[1] ? 1 : 2;
+    if (isnan(value))
+        sum->missing[side]++;
+    else if (!isnan(t->cuts[0]))
+        sum->count[side][value < t->cuts[0] ? 0 : value <= t->cuts[1] ? 1 : 2]++;
 }
 
 static void count_face(batch_summary *s, size_t number, int side, batch_draw draw)
@@ -23,8 +29,7 @@ static void count_face(batch_summary *s, size_t number, int side, batch_draw dra
     size_t row = c->face[draw.face].row;
     sum->total[side]++;
     if (t->kind == TASK_ORDINAL) {
-        double value = label_value(&c->labels, row, number);
-        isnan(value) ? sum->missing[side]++ : sum->count[side][level_of(t, value)]++;
+        count_value(t, sum, side, label_value(&c->labels, row, number));
     } else if (t->tag) {
         int32_t class = label_class(&c->labels, row, number);
         class < 0 ? sum->missing[side]++ : sum->count[side][class]++;
@@ -125,36 +130,72 @@ static json_t *json_sides(const size_t count[2])
                      (json_int_t)count[1]);
 }
 
-static json_t *json_task(const task *t, const task_summary *sum)
+/* Adds a value (taken over) to a map. False when memory is out (the value is NULL, too). */
+static bool set_value(json_t *map, const char *key, json_t *value)
+{
+    return json_object_set_new(map, key, value) == 0;
+}
+
+/* The value, or NULL in its place (freed) when making it failed. */
+static json_t *value_if(bool good, json_t *value)
+{
+    if (good) return value;
+    json_decref(value);
+    return NULL;
+}
+
+static json_t *json_classes(const task *t, const task_summary *sum)
 {
     json_t *classes = json_array();
-    for (size_t k = 0; k < t->class_count; k++)
-        json_array_append_new(classes, json_pack("{s:s, s:I, s:I}", "name", t->classes[k],
-                                                 side_names[0], (json_int_t)sum->count[0][k],
-                                                 side_names[1], (json_int_t)sum->count[1][k]));
-    json_t *map = json_pack("{s:s, s:s, s:o}", "name", t->name, "kind", task_kind_name(t->kind),
-                            "classes", classes);
-    if (t->tag) json_object_set_new(map, "missing", json_sides(sum->missing));
+    bool good = classes != NULL;
+    for (size_t k = 0; k < t->class_count && good; k++)
+        good = json_array_append_new(classes,
+                                     json_pack("{s:s, s:I, s:I}", "name", t->classes[k],
+                                               side_names[0], (json_int_t)sum->count[0][k],
+                                               side_names[1], (json_int_t)sum->count[1][k])) == 0;
+    return value_if(good, classes);
+}
+
+static bool set_missing(json_t *map, const task_summary *sum)
+{
     double rates[2] = {percent(sum->missing[0], sum->total[0]) / 100,
                        percent(sum->missing[1], sum->total[1]) / 100};
-    if (t->tag)
-        json_object_set_new(
-            map, "missing_rate",
-            json_pack("{s:f, s:f}", side_names[0], rates[0], side_names[1], rates[1]));
-    if (t->kind == TASK_ORDINAL && !isnan(t->cuts[0]))
-        json_object_set_new(map, "cuts", json_pack("[f, f]", t->cuts[0], t->cuts[1]));
-    if (t->shuffle) json_object_set_new(map, "shuffle", json_true());
-    return map;
+    return set_value(map, "missing", json_sides(sum->missing)) &&
+           set_value(map, "missing_rate",
+                     json_pack("{s:f, s:f}", side_names[0], rates[0], side_names[1], rates[1]));
+}
+
+static json_t *json_task(const task *t, const task_summary *sum)
+{
+    json_t *map = json_object();
+    bool good = set_value(map, "name", json_string(t->name)) &&
+                set_value(map, "kind", json_string(task_kind_name(t->kind))) &&
+                set_value(map, "classes", json_classes(t, sum)) &&
+                (!t->tag || set_missing(map, sum)) &&
+                (t->kind != TASK_ORDINAL || isnan(t->cuts[0]) ||
+                 set_value(map, "cuts", json_pack("[f, f]", t->cuts[0], t->cuts[1]))) &&
+                (!t->shuffle || set_value(map, "shuffle", json_true()));
+    return value_if(good, map);
+}
+
+static json_t *json_tasks(const batch_summary *s)
+{
+    const task_list *tasks = s->faces->labels.tasks;
+    json_t *array = json_array();
+    bool good = array != NULL;
+    for (size_t t = 0; t < tasks->count && good; t++)
+        good = json_array_append_new(array, json_task(&tasks->task[t], &s->task[t])) == 0;
+    return value_if(good, array);
 }
 
 json_t *batch_summary_json(const batch_summary *s)
 {
     const catalog *c = s->faces;
-    json_t *tasks = json_array();
-    for (size_t t = 0; t < c->labels.tasks->count; t++)
-        json_array_append_new(tasks, json_task(&c->labels.tasks->task[t], &s->task[t]));
-    return json_pack("{s:o, s:o, s:o}", "faces", json_sides(c->member_count), "photos",
-                     json_sides(c->photo_count), "tasks", tasks);
+    json_t *map = json_object();
+    bool good = set_value(map, "faces", json_sides(c->member_count)) &&
+                set_value(map, "photos", json_sides(c->photo_count)) &&
+                set_value(map, "tasks", json_tasks(s));
+    return value_if(good, map);
 }
 
 /* ---- What looks wrong ----------------------------------------------------------------------- */
@@ -164,7 +205,7 @@ static void check_classes(const task *t, const task_summary *sum,
 {
     size_t labelled = sum->total[0] - sum->missing[0];
     for (size_t k = 0; k < t->class_count && t->kind != TASK_FINE; k++) {
-        if (labelled < 20 || 10 * sum->count[0][k] <= 9 * labelled) continue;
+        if (labelled < LABELLED_FEW || 10 * sum->count[0][k] <= 9 * labelled) continue;
         char line[300];
         snprintf(line, sizeof line, "task %.60s: class %.60s has %.1f%% of the labelled faces",
                  t->name, t->classes[k], percent(sum->count[0][k], labelled));

@@ -10,7 +10,7 @@
 /* Counts of one task. Tasks on tags count faces; coarse and fine tasks count the draws of one
  * epoch. */
 typedef struct task_summary {
-    size_t *count[2]; /* of each class, by side; ordinal: of each level */
+    size_t *count[2]; /* of each class, by side; ordinal: of each level, 0 without cuts */
     size_t missing[2], total[2];
 } task_summary;
 
@@ -29,7 +29,7 @@ void batch_summary_print(const batch_summary *s, FILE *to);
 json_t *batch_summary_json(const batch_summary *s);
 
 /* Calls `warn` with a line for everything that looks wrong: tasks without labels, and tasks one
-   class of which has more than nine of ten faces. */
+   class of which has more than nine of ten faces (where 20 or more have a label). */
 void batch_summary_check(const batch_summary *s, void (*warn)(void *context, const char *line),
                          void *context);
 

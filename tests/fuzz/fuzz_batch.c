@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (memory < 0 || write(memory, bytes, size) != (ssize_t)size) return 0;
     const char *names[] = {path};
     cli_strings inputs = {names, 1, 1};
-    catalog_options options = {.val_from_train = true, .balance = "make"};
+    catalog_options options = {.val_fraction = 0.1, .val_from_train = true, .balance = "make"};
     error e = {0};
     draw_table draws;
     face_input in = {0};

@@ -61,9 +61,25 @@ def write_stream(path, records):
             file.write(msgpack.packb(value))
 
 
-def run(*args):
-    done = subprocess.run([TOOL, "-q", *args], stdout=subprocess.PIPE, check=True)
+def run(*args, piped=None):
+    """`piped`: a file that is given through a pipe."""
+    if piped:
+        with open(piped, "rb") as file:
+            done = subprocess.run([TOOL, "-q", *args], input=file.read(), stdout=subprocess.PIPE, check=True)
+    else:
+        done = subprocess.run([TOOL, "-q", *args], stdout=subprocess.PIPE, check=True)
     return read_stream(done.stdout)
+
+
+SMALL = os.path.join(ROOT, "examples/tasks/small.json")
+
+
+def face_of(record_id):
+    return record_id.rsplit("/", 1)[0]
+
+
+def ids_of(batches, split):
+    return [i for b in batches if b["split"] == split for i in b["ids"]]
 
 
 def labels_of(batch, task):
@@ -116,7 +132,6 @@ def compare(name, faces_path, records, task_path, *options):
             wrong.append((batch["id"], "shape"))
     check(f"{name}: every pixel and label is its face's", batches and not wrong, wrong[:5])
 
-    face_of = lambda i: i.rsplit("/", 1)[0]
     train = [b for b in batches if b["split"] == "train"]
     val = [b for b in batches if b["split"] == "val"]
     check(f"{name}: batches alternate, steps count up", [(b["split"], b["step"]) for b in batches] ==
@@ -158,7 +173,7 @@ def check_resampling(folder, records, path):
     side = records[0]["height"]
     by_id = {r["id"]: r for r in records}
     for size in (side // 2 - 1, side + 5):
-        _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--size", str(size),
+        _, batches = run("--tasks", SMALL, "--batch", "16", "--size", str(size),
                          path)
         w, worst = weights(side, size), 0
         for batch in batches:
@@ -172,7 +187,7 @@ def check_resampling(folder, records, path):
 
 def check_flips(records, path):
     by_id = {r["id"]: r for r in records}
-    _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4", "--flip",
+    _, batches = run("--tasks", SMALL, "--batch", "16", "--epochs", "4", "--flip",
                      path)
     kinds = []
     for batch in batches:
@@ -190,8 +205,8 @@ def check_flips(records, path):
 
 def check_shifts(records, path):
     by_id = {r["id"]: r for r in records}
-    _, plain = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4", path)
-    header, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "4",
+    _, plain = run("--tasks", SMALL, "--batch", "16", "--epochs", "4", path)
+    header, batches = run("--tasks", SMALL, "--batch", "16", "--epochs", "4",
                           "--shift", "4", path)
     side = plain[0]["height"]
     check("--shift makes faces smaller and draws the same ones",
@@ -215,7 +230,7 @@ def check_shifts(records, path):
 
 
 def check_draws(records, path):
-    _, batches = run("--tasks", os.path.join(ROOT, "examples/tasks/small.json"), "--batch", "16", "--epochs", "40", path)
+    _, batches = run("--tasks", SMALL, "--batch", "16", "--epochs", "40", path)
     by_id = {r["id"]: r for r in records}
     full = {r["photo"] + str(r["face"]) for r in records if r["manipulation"] == "eye-hflip"}
     for split in ("train", "val"):
@@ -227,6 +242,73 @@ def check_draws(records, path):
               all(abs(chance[n] - expected[n]) < 0.03 for n in REGIONS), chance)
         few = np.mean([m == "photographic" for m, f in names if not f])
         check(f"{split}: faces that can only be warped are warped half of the time", abs(few - 0.5) < 0.06, few)
+
+
+def check_pipes(records, path):
+    by_id = {r["id"]: r for r in records}
+    options = ("--tasks", SMALL, "--batch", "8", "--no-provenance")
+    check("a pipe within its window gives the same as a file",
+          run(*options, "--window", "100000", piped=path) == run(*options, path))
+    for balance in ((), ("--balance", "make")):
+        name = " ".join(balance) or "unbalanced"
+        header, batches = run(*options, "--window", "60", *balance, piped=path)
+        check(f"{name}: the header tells of windows", header["shuffle"] == "window" and header["window"] == 60)
+        check(f"{name}: steps of a pipe count up", [(b["split"], b["step"]) for b in batches] ==
+              [(s, i) for i in range(len(batches) // 2) for s in ("train", "val")])
+        same_pixels = all(b["pixels"] == b"".join(by_id[i]["pixels"] for i in b["ids"]) for b in batches)
+        check(f"{name}: the pixels of a pipe are the faces'", same_pixels)
+        sides = [{by_id[i]["photo"] for i in ids_of(batches, side)} for side in ("train", "val")]
+        check(f"{name}: no photo of a pipe is on both sides", sides[0] and sides[1] and not sides[0] & sides[1])
+        drawn = [face_of(i) for i in ids_of(batches, "train")]
+        if not balance:
+            faces = {face_of(r["id"]) for r in records if r["photo"] not in sides[1]}
+            check("a pipe brings faces once, and leaves out less than a batch",
+                  len(drawn) == len(set(drawn)) and len(faces) - len(drawn) < 8 + len(records) // 60, len(drawn))
+
+
+def check_balance(records, path):
+    by_id = {r["id"]: r for r in records}
+    _, batches = run("--tasks", SMALL, "--batch", "16", "--epochs", "4", "--balance", "make", path)
+    for split in ("train", "val"):
+        makes = [by_id[i]["exif"].get("make", "") for i in ids_of(batches, split)]
+        count = {m: makes.count(m) for m in makes}
+        check(f"--balance make: {split} has every value alike", max(count.values()) - min(count.values()) <= 4, count)
+
+
+def check_splits(folder, records):
+    """Photos by number: 0 and 1 of 4 say val and train, 2 is left out, 3 says nothing."""
+    names = ("val", "training", "test", None)
+    def split_of(record):
+        return names[int(record["photo"][1:-4]) % 4]
+    path = os.path.join(folder, "split.msgpack")
+    write_stream(path, [dict(r, split=split_of(r)) if split_of(r) else r for r in records])
+    given = {name: {face_of(r["id"]) for r in records if split_of(r) == name} for name in names}
+    all_faces = given["val"] | given["training"] | given[None]
+    options = ("--tasks", SMALL, "--batch", "4", "--epochs", "20")
+    header, batches = run(*options, path)
+    train, val = ({face_of(i) for i in ids_of(batches, side)} for side in ("train", "val"))
+    check("records' splits go before the draw",
+          given["val"] <= val and given["training"] <= train and train | val <= all_faces)
+    check("those without are drawn", given[None] & val and given[None] & train)
+    header, batches = run(*options, "--val-from", "train", path)
+    train, val = ({face_of(i) for i in ids_of(batches, side)} for side in ("train", "val"))
+    check("--val-from train trains on all, and validates on them",
+          train == all_faces and val == all_faces and header["faces"] == {"train": len(all_faces), "val": 0})
+    header, batches = run(*options, "--val-fraction", "0", path)
+    check("--val-fraction 0 validates on none, and keeps val out of training", not ids_of(batches, "val") and
+          {face_of(i) for i in ids_of(batches, "train")} == given["training"] | given[None])
+
+
+def check_weights(records, path):
+    """--draw: shares of a face that has all manipulations; affine is the same as warp."""
+    weights = {"photographic": 2, "mouth-vflip": 0, "mouth-hflip": 1, "eye-hflip": 3, "warp": 2, "nose-flip": 4}
+    options = [o for n, w in weights.items() for o in ("--draw", f"{n.replace('warp', 'affine')}={w}")]
+    _, batches = run("--tasks", SMALL, "--batch", "16", "--epochs", "40", *options, path)
+    by_id = {r["id"]: r for r in records}
+    full = {face_of(r["id"]) for r in records if r["manipulation"] == "eye-hflip"}
+    names = [by_id[i]["manipulation"] for i in ids_of(batches, "train") if face_of(i) in full]
+    shares = {n: names.count(n) / len(names) for n in weights}
+    check("--draw sets the shares", all(abs(shares[n] - w / 12) < 0.02 for n, w in weights.items()), shares)
 
 
 def check_prompts():
@@ -264,6 +346,10 @@ def main():
         check_flips(records, path)
         check_shifts(records, path)
         check_draws(records, path)
+        check_pipes(records, path)
+        check_balance(records, path)
+        check_splits(folder, records)
+        check_weights(records, path)
         check_prompts()
     print(f"1..{len(results)}")
     return 0 if results and all(results) else 1

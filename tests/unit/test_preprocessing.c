@@ -81,6 +81,21 @@ static bool parsed(const char *members, preprocessing *p)
     return good;
 }
 
+static void wrong_scales_are_refused(void **state)
+{
+    const double wrong[] = {-1, 101, 1e300};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        error e = {0};
+        preprocessing p = {.scale = wrong[i]};
+        preprocessing_set_size(&p, 32, RESAMPLE_ANTIALIAS);
+        assert_false(preprocessing_check(&p, &e));
+        assert_int_equal(e.status, STATUS_DATA);
+        p.scale = 1.3;
+        e = (error){0};
+        assert_true(preprocessing_check(&p, &e));
+    }
+}
+
 static void models_say_it_in_steps_or_one_resampling(void **state)
 {
 #define STEP(side) "{\"side\":" #side ",\"resampling\":\"antialias\"}"
@@ -118,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_middle_is_that_of_batches),
         cmocka_unit_test(faces_go_on_where_they_are),
+        cmocka_unit_test(wrong_scales_are_refused),
         cmocka_unit_test(models_say_it_in_steps_or_one_resampling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
