@@ -1,7 +1,6 @@
 /* Reading scores for an evaluation: streams of score, and files that may be tables. */
 #include "detect/evaluation.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
