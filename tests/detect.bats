@@ -386,6 +386,141 @@ END
   [ "$(awk 'NF == 4 && $3 ~ /^[0-9]+$/ {sum += $3} END {print sum}' histogram)" = 270 ]
 }
 
+@test "evaluate: a generator without faces has no accuracy, and no mean hides it" {
+  rows() { # SCORE HARD-SCORE
+    printf 'id\tscore\tgenerated\tlabel\tsource\n'
+    for i in 1 2 3 4; do
+      printf 'p%s\t0\t0\treal\tphotos\neasy%s\t1\t1\tfake\teasy\nhard%s\t%s\t0\tfake\thard\n' $i $i $i "$1"
+    done
+  }
+  rows 0 >tries.tsv
+  rows NA >fails.tsv
+  evaluate -q --table accuracy --format tsv --method tries=tries.tsv --method fails=fails.tsv >out
+  [ "$(cut -f1-4 out)" = "$(printf 'method\teasy\thard\tmean\ntries\t1\t0.5\t0.75\nfails\t1\tnan\tnan')" ]
+  evaluate -q --table differences --method tries=tries.tsv --method fails=fails.tsv >out
+  grep -Eq '^tries - fails +hard +8 +- +- +- +- +- +-$' out
+  grep -Eq '^tries - fails +mean +8 +- +- +- +- +- +-$' out
+}
+
+@test "evaluate --per-class: intervals of the faces taken, the same draws for every detector" {
+  # photographs all right, generated faces all wrong: whichever are drawn, half are right
+  { printf 'id\tscore\tgenerated\tlabel\tsource\n'
+    seq 300 | awk -v OFS='\t' '{ print "p" $1, $1 % 7, 0, "real", "ab" ($1 % 2)
+      print "g" $1, $1 % 9, 0, "fake", "gan"; if ($1 < 20) print "d" $1, $1 % 5, 0, "fake", "diffusion" }'; } >one.tsv
+  evaluate --table accuracy --format tsv --method one=one.tsv --per-class 20 >out
+  [ "$(sed -n 2p out)" = "$(printf 'one\t0.5\t0.5\t0.5\t0.5\t0.5')" ]
+  # the same in another order, known by id: no difference in any replicate; only faces taken are counted
+  sed 1d one.tsv | cut -f1,2 | sort -R --random-source=one.tsv >other.tsv
+  evaluate --table differences --format tsv --method one=one.tsv --method other=other.tsv --per-class 20 >out
+  [ "$(cut -f2-7 out | tail -n 3)" = "$(for row in diffusion gan mean; do printf '%s\t59\t0\t0\t0\topen\n' $row; done)" ]
+}
+
+@test "evaluate: tables that begin with an empty line, runs without labels" {
+  printf 'id\tscore\tlabel\tsource\n1\t3\treal\tphotos\n2\t1\treal\tphotos\n3\t2\tfake\tgan\n4\t4\tfake\tgan\n' >labelled.tsv
+  printf '\n1\t0.5\n2\t0.1\n3\t0.2\n4\t0.7\n' >plain.tsv # scores in the same order
+  printf '\n\nid\tscore\n1\t0.5\n2\t0.1\n3\t0.2\n4\t0.7\n' >named.tsv
+  for table in plain named; do
+    evaluate --table auc --format tsv --method a=labelled.tsv --method b=$table.tsv >out
+    [ "$(sed -n 2p out | cut -f2-)" = "$(sed -n 3p out | cut -f2-)" ]
+  done
+  evaluate --table auc --format tsv --method a=labelled.tsv >one
+  evaluate --table auc --format tsv --method a=labelled.tsv --run a=plain.tsv >both
+  cmp one both
+}
+
+@test "evaluate: words for labels and decisions, and none that it does not understand" {
+  printf 'id\tscore\tlabel\tsource\n1\t1\tphotographic\tphotos\n2\t2\tReal\tphotos\n3\t3\tFAKE\tgan\n4\t4\tsynthetic\tgan\n' >known.tsv
+  table() { # COLUMN VALUES...
+    printf 'id\tscore\t%s\n' "$1"
+    shift
+    paste <(seq $#) <(seq $#) <(printf '%s\n' "$@")
+  }
+  table generated False no True 1 >said.tsv
+  evaluate --table accuracy --format tsv --method a=known.tsv --method b=said.tsv | grep -q "^b$(printf '\t')1$(printf '\t')1"
+  table generated 0 0 1 2 >said.tsv
+  run -65 evaluate --method a=known.tsv --method b=said.tsv
+  [[ "$output" == "evaluate: b: said.tsv: line 5: 'generated' is '2'"* ]]
+  # no source: that of the face, if the label is the same
+  table label real Photographic generated fake >labels.tsv
+  evaluate --table auc --format tsv --method a=known.tsv --method b=labels.tsv | grep -q "^b$(printf '\t')1$(printf '\t')1"
+  table label real fake generated fake >labels.tsv
+  run -65 evaluate --method a=known.tsv --method b=labels.tsv
+  [[ "$output" == "evaluate: b: labels.tsv: line 3: the face '2' is generated here, but photographic (photos) "* ]]
+  table label real 0 1 1 >labels.tsv
+  run -65 evaluate --method b=labels.tsv
+  [[ "$output" == "evaluate: b: labels.tsv: line 3: the label '0' is none of photographic, real, generated, fake, synthetic" ]]
+}
+
+@test "evaluate: an id that comes twice, scored or failed, is named with its place" {
+  printf 'id\tscore\tlabel\n1\t1\treal\n2\t2\tfake\n1\tNA\treal\n' >twice.tsv
+  run -65 evaluate --method a=twice.tsv
+  [ "$output" = "evaluate: twice.tsv: line 4: the id '1' comes twice" ]
+  "$make" 3 2 photographic photos >photos
+  "$make" 5 2 generated gan >gan
+  mlp-fit -q --classifier linear --epochs 1 -o detector photos gan
+  score -d detector -o one photos
+  score -d detector -o two gan photos
+  run -65 evaluate one two
+  [[ "$output" == "evaluate: two: record 9: the id 'photos/00000.jpg' comes twice" ]]
+}
+
+@test "evaluate refuses what is no table: too many columns, NUL bytes, sources that are images; letters of any script are" {
+  seq -s "$(printf '\t')" 65 >wide.tsv
+  run -65 evaluate --method a=wide.tsv
+  [[ "$output" == *"wide.tsv: line 1 has more than 64 columns" ]]
+  printf 'id\tscore\tlabel\na\0b\t0.5\tgenerated\n' >nul.tsv
+  run -65 evaluate --method a=nul.tsv
+  [[ "$output" == *"nul.tsv: line 2 holds a NUL byte"* ]]
+  { printf 'id\tscore\tlabel\tsource\n'; seq 1001 | awk -v OFS='\t' '{ print $1, $1, $1 % 2 ? "real" : "fake", "image" $1 }'; } >many.tsv
+  run -65 evaluate --method a=many.tsv
+  [[ "$output" == *"many.tsv: line 1002: more than 1000 sources, 'image1001' among them: "* ]]
+  head -n 1001 many.tsv >fewer.tsv
+  evaluate --bootstrap 2 --table auc --format tsv --method a=fewer.tsv | sed -n 2p >out
+  [ "$(tr '\t' '\n' <out | grep -c .)" = 504 ]
+  printf '\xde\x90\t1\n\xde\x91\t2\n' >letters.tsv # Thaana, which begins as a msgpack map might
+  run -65 evaluate --method a=letters.tsv
+  [[ "$output" == *"no face has a label"* ]]
+}
+
+@test "evaluate --higher is for tables alone" {
+  "$make" 3 2 photographic photos >photos
+  "$make" 5 2 generated gan >gan
+  mlp-fit -q --classifier linear --epochs 1 -o detector photos gan
+  score -d detector -o scores photos gan
+  run -64 evaluate --method a=scores --higher a=photographic
+  [[ "$output" == "evaluate: --higher a=photographic: not a table: "* ]]
+}
+
+@test "evaluate: names that are no UTF-8 stay apart in JSON; histograms of the largest numbers" {
+  printf 'id\tscore\tlabel\tsource\n1\t1e308\treal\tphotos\n2\t-1e308\tfake\tcaf\xe9\n3\t0\tfake\tcaf\xe8\n' >odd.tsv
+  evaluate --method a=odd.tsv --format json --histogram histogram --bins 4 -o json
+  grep -qF '"generator": "caf\\xe8"' json
+  grep -qF '"generator": "caf\\xe9"' json
+  [ "$(grep -A 4 photos histogram)" = "$(printf '"a / photos"\n-1e+308\t-5e+307\t0\t0\n-5e+307\t0\t0\t0\n0\t5e+307\t0\t0\n5e+307\t1e+308\t1\t1')" ]
+  run ! grep -E 'nan|inf' histogram
+}
+
+@test "the report holds every generator, whatever its name; names are no HTML" {
+  mkdir -p out 'a&b<i>"c'
+  { printf 'id\tscore\tgenerated\tlabel\tsource\n1\t1\t0\treal\tphotos\n'
+    printf '%s\t2\t1\tfake\t%s\n' 2 '#1' 3 'sd<b>' 4 mean; } >table.tsv
+  evaluate -q --bootstrap 0 --method 'A<B=table.tsv' --method '#C=table.tsv' --table summary --format tsv -o out/result.tsv
+  cp "$BATS_TEST_TMPDIR/table.tsv" 'a&b<i>"c/ x.jpg'
+  "$BLADES_ROOT/pipelines/report" out 'T & <x>' 'a <b>note</b>' 'a&b<i>"c' >page.html
+  [ "$(grep -c '^<tr><td>#1</td><td>100.0</td>' page.html)" = 2 ]
+  [ "$(grep -c '^<tr><td>sd&lt;b&gt;</td><td>100.0</td>' page.html)" = 2 ]
+  [ "$(grep -c '^<tr><td>mean</td>' page.html)" = 2 ] # the generator
+  [ "$(grep -c '^<tr class="mean"><td>mean</td>' page.html)" = 2 ]
+  [ "$(grep -c '</tbody></table>' page.html)" = 2 ]
+  grep -qx '<h3>A&lt;B</h3>' page.html
+  grep -qx '<h3>#C</h3>' page.html
+  grep -qx '<title>T &amp; &lt;x&gt;</title>' page.html
+  grep -qx '<h1>T &amp; &lt;x&gt;</h1>' page.html
+  grep -qF '<h3>a&amp;b&lt;i&gt;&quot;c</h3>' page.html
+  grep -qF '<img alt="a&amp;b&lt;i&gt;&quot;c" src="data:image/jpeg;base64,' page.html
+  grep -q '<b>note</b>' page.html
+}
+
 @test "tsne: the same points whatever the threads; keys kept; a plot" {
   embeddings
   tsne -q --iterations 100 --perplexity 10 -j 1 -o one photos gan

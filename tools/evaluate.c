@@ -2,15 +2,9 @@
 #include "cli/output.h"
 #include "detect/evaluation_report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static const char *const format_choices[] = {"text", "tsv", "latex", "json", NULL};
-static const char *const table_choices[] = {"all",       "summary",     "accuracy", "auc",
-                                            "confusion", "differences", NULL};
 
 static struct {
     const char *name, *compare, *roc, *histogram;
@@ -43,9 +37,9 @@ static const cli_option option_table[] = {
      .help = "replicates for the intervals (1000)"},
     {"confidence", 0, CLI_NUMBER, &options.confidence, 0.01, 0.9999, .argument = "X",
      .help = "of the intervals (0.95)", .rare = true},
-    {"table", 0, CLI_CHOICE, &options.table, .choices = table_choices, .argument = "WHICH",
+    {"table", 0, CLI_CHOICE, &options.table, .choices = report_table_names, .argument = "WHICH",
      .help = "which tables (all)"},
-    {"format", 0, CLI_CHOICE, &options.format, .choices = format_choices, .argument = "FORMAT",
+    {"format", 0, CLI_CHOICE, &options.format, .choices = table_format_names, .argument = "FORMAT",
      .help = "of the tables (text)"},
     {"roc", 0, CLI_STRING, &options.roc, .argument = "FILE", .unrecorded = true, .written = true,
      .help = "write the ROC curves' data here"},
@@ -78,62 +72,19 @@ static char *cut_pair(const char *option, const char *argument, const char **val
     return name;
 }
 
-/* A pipe can be read once, but it must be looked at before: what comes out of it is put into a
-   nameless file. NULL with the error set; *path then is unchanged. */
-static FILE *spool(const char *path, error *e)
-{
-    char bytes[1 << 16];
-    size_t got;
-    FILE *from = fopen(path, "rb"), *to = from ? tmpfile() : NULL;
-    bool good = to || error_set(e, from ? STATUS_CANNOT_CREATE : STATUS_NO_INPUT, "%s: ", path);
-    while (good && (got = fread(bytes, 1, sizeof bytes, from)) > 0)
-        good = fwrite(bytes, 1, got, to) == got || error_set(e, STATUS_IO, "%s: ", path);
-    if (good && (ferror(from) || fflush(to) != 0)) good = error_set(e, STATUS_IO, "%s: ", path);
-    if (from) fclose(from);
-    if (!good && to) fclose(to);
-    return good ? to : NULL;
-}
+typedef bool add_function(evaluation *v, const char *name, const char *path, error *e);
 
-/* Adds the scores of a file, whether it is a stream or a table. */
-static bool add_file(evaluation *v, const char *name, const char *path, error *e)
-{
-    char spooled[32];
-    struct stat status;
-    unsigned char head[1];
-    FILE *copy = NULL;
-    if (strcmp(path, "-") == 0) path = "/dev/stdin";
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        copy = spool(path, e);
-        if (!copy) return false;
-        snprintf(spooled, sizeof spooled, "/dev/fd/%d", fileno(copy));
-        path = spooled;
-    }
-    FILE *file = fopen(path, "rb");
-    bool is_stream = file && fread(head, 1, 1, file) == 1 && stream_looks_like(head, 1);
-    if (file) fclose(file);
-    cli_strings one = {&path, 1, 1};
-    bool done = is_stream ? evaluation_add_stream(v, name, &one, e)
-                          : evaluation_add_table(v, name, path, e);
-    if (copy) fclose(copy);
-    return done;
-}
-
-static bool add_named(evaluation *v, const char *option, const cli_strings *list, error *e)
+static bool add_named(evaluation *v, const char *option, const cli_strings *list, add_function *add,
+                      error *e)
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *path;
         char *name = cut_pair(option, list->item[i], &path, e);
-        bool done = name && (add_file(v, name, path, e) || error_context(e, "%s", name));
+        bool done = name && (add(v, name, path, e) || error_context(e, "%s", name));
         free(name);
         if (!done) return false;
     }
     return true;
-}
-
-static bool add_runs(evaluation *v, error *e)
-{
-    evaluation_allow_runs(v);
-    return add_named(v, "run", &options.runs, e);
 }
 
 static method *named_method(const evaluation *v, const char *option, const char *argument,
@@ -147,31 +98,52 @@ static method *named_method(const evaluation *v, const char *option, const char 
     return m;
 }
 
-static bool apply_settings(evaluation *v, error *e)
+/* "NAME=LABEL" of --higher: for the tables among its runs. */
+static bool apply_higher(evaluation *v, const char *argument, error *e)
 {
     const char *value;
-    for (size_t i = 0; i < options.higher.count; i++) {
-        method *m = named_method(v, "higher", options.higher.item[i], &value, e);
-        if (!m) return false;
-        bool photographic = strcmp(value, "photographic") == 0;
-        if (!photographic && strcmp(value, "generated") != 0)
-            return error_set(e, STATUS_USAGE, "--higher %s: photographic or generated",
-                             options.higher.item[i]);
-        for (; m; m = m->next_run) m->higher_is_photographic = photographic;
+    bool applied = false;
+    method *m = named_method(v, "higher", argument, &value, e);
+    if (!m) return false;
+    bool photographic = strcmp(value, face_label_names[FACE_PHOTOGRAPHIC]) == 0;
+    if (!photographic && strcmp(value, face_label_names[FACE_GENERATED]) != 0)
+        return error_set(e, STATUS_USAGE, "--higher %s: photographic or generated", argument);
+    for (; m; m = m->next_run) {
+        if (!m->is_table) continue;
+        m->higher_is_photographic = photographic;
+        applied = true;
     }
-    for (size_t i = 0; i < options.thresholds.count; i++) {
-        char *end;
-        method *m = named_method(v, "threshold", options.thresholds.item[i], &value, e);
-        if (!m) return false;
-        double threshold = strtod(value, &end);
-        if (end == value || *end || !isfinite(threshold))
-            return error_set(e, STATUS_USAGE, "--threshold: '%s' is not a number", value);
-        for (; m; m = m->next_run) {
-            m->thresholded = true;
-            m->threshold = threshold;
-        }
+    return applied ||
+           error_set(e, STATUS_USAGE,
+                     "--higher %s: not a table: a stream says itself what a higher score "
+                     "means; leave the option out",
+                     argument);
+}
+
+static bool apply_threshold(evaluation *v, const char *argument, error *e)
+{
+    char *end;
+    const char *value;
+    method *m = named_method(v, "threshold", argument, &value, e);
+    if (!m) return false;
+    double threshold = strtod(value, &end);
+    if (end == value || *end || !isfinite(threshold))
+        return error_set(e, STATUS_USAGE, "--threshold: '%s' is not a number", value);
+    for (; m; m = m->next_run) {
+        m->thresholded = true;
+        m->threshold = threshold;
     }
     return true;
+}
+
+static bool apply_settings(evaluation *v, error *e)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < options.higher.count; i++)
+        done = apply_higher(v, options.higher.item[i], e);
+    for (size_t i = 0; done && i < options.thresholds.count; i++)
+        done = apply_threshold(v, options.thresholds.item[i], e);
+    return done;
 }
 
 static bool write_file(const char *path, const evaluation *v, const evaluation_options *o, bool roc,
@@ -187,11 +159,10 @@ static bool write_file(const char *path, const evaluation *v, const evaluation_o
     return output_commit(&out, e);
 }
 
-static void warn_of_run(const cli *c, const evaluation *v, const char *name, const method *m)
+static void warn_of_run(const cli *c, const char *name, const method *m)
 {
-    size_t failed = m->errors_elsewhere;
-    for (size_t g = 0; g < v->group_count; g++) failed += method_errors(m, g);
-    if (failed) cli_note(c, "%s: %zu images failed and are not counted", name, failed);
+    if (m->failed.count)
+        cli_note(c, "%s: %zu images failed and are not counted", name, m->failed.count);
     if (m->missing) cli_warn(c, "%s: %zu faces are missing", name, m->missing);
     if (m->unlabelled) cli_warn(c, "%s: %zu faces have no label", name, m->unlabelled);
     if (m->unknown) cli_warn(c, "%s: %zu lines name unknown faces", name, m->unknown);
@@ -201,7 +172,7 @@ static void warn(const cli *c, const evaluation *v)
 {
     for (size_t i = 0; i < v->method_count; i++)
         for (const method *m = &v->methods[i]; m; m = m->next_run)
-            warn_of_run(c, v, v->methods[i].name, m);
+            warn_of_run(c, v->methods[i].name, m);
     size_t photographic = 0;
     for (size_t g = 0; g < v->group_count; g++)
         photographic += v->groups[g].label == FACE_PHOTOGRAPHIC;
@@ -225,8 +196,9 @@ static void run(cli *c, evaluation *v, error *e)
         error_set(e, STATUS_USAGE, "--roc and --histogram are of single runs: leave out --run");
         return;
     }
-    if (!add_named(v, "method", &options.methods, e) ||
-        !add_named(v, "column", &options.columns, e) || !add_runs(v, e) || !apply_settings(v, e) ||
+    if (!add_named(v, "method", &options.methods, evaluation_add_file, e) ||
+        !add_named(v, "column", &options.columns, evaluation_add_file, e) ||
+        !add_named(v, "run", &options.runs, evaluation_add_run, e) || !apply_settings(v, e) ||
         !evaluation_run(v, &o, e))
         return;
     warn(c, v);

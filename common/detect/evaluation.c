@@ -1,10 +1,8 @@
-/* Evaluation of detectors: grouping, pairing, subsampling, bootstrap. */
+/* Evaluation of detectors: what was read is checked, grouped and paired. */
 #include "detect/evaluation.h"
 
 #include "cli/random.h"
 
-#include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,26 +25,31 @@ group_calls method_calls(const method *m, size_t group)
     group_calls calls = {0};
     double runs = (double)method_runs(m);
     for (const method *run = m; run; run = run->next_run)
-        for (size_t i = 0; i < run->count; i++) {
-            if (run->faces[i].group != group) continue;
+        for (size_t i = 0; i < run->faces.count; i++) {
+            const scored_face *face = &run->faces.item[i];
+            if (face->group != group) continue;
             calls.faces += run == m;
-            calls.generated += run->faces[i].decided == DECISION_GENERATED;
-            calls.undecided += run->faces[i].decided == DECISION_NONE;
+            calls.generated += face->decided == DECISION_GENERATED;
+            calls.undecided += face->decided == DECISION_NONE;
         }
     calls.generated /= runs;
     calls.undecided /= runs;
     return calls;
 }
 
+static void face_list_free(face_list *list)
+{
+    for (size_t j = 0; j < list->count; j++) free(list->item[j].id);
+    free(list->item);
+}
+
 static void method_free(method *m)
 {
-    for (size_t j = 0; j < m->count; j++) free(m->faces[j].id);
-    free(m->faces);
+    face_list_free(&m->faces);
+    face_list_free(&m->failed);
     free(m->name);
-    free(m->path);
-    free(m->errors);
-    for (size_t j = 0; j < m->failed.count; j++) free((char *)m->failed.item[j]);
-    cli_strings_free(&m->failed);
+    for (size_t j = 0; j < m->inputs.count; j++) free((char *)m->inputs.item[j]);
+    cli_strings_free(&m->inputs);
     free(m->rows);
     free(m->replicates);
     for (method *run = m->next_run, *next; run; run = next) {
@@ -82,28 +85,62 @@ static int compare_by_group(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static int compare_texts(const void *a, const void *b)
+/* By id, equal ones in the order in which they were read. */
+static int compare_readings(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const scored_face *x = *(const scored_face *const *)a, *y = *(const scored_face *const *)b;
+    int order = strcmp(x->id, y->id);
+    if (order) return order;
+    if (x->input != y->input) return x->input < y->input ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Sorts a method's faces by id, refuses an id that comes twice, draws and decides. */
+/* No id may come twice, whether scored or failed; failed images without id may. */
+static bool refuse_repeats(const method *m, error *e)
+{
+    size_t count = 0;
+    const scored_face **all = memory_allocate(m->faces.count + m->failed.count + 1, sizeof *all, e);
+    if (!all) return false;
+    for (size_t j = 0; j < m->faces.count; j++) all[count++] = &m->faces.item[j];
+    for (size_t j = 0; j < m->failed.count; j++)
+        if (*m->failed.item[j].id) all[count++] = &m->failed.item[j];
+    qsort(all, count, sizeof *all, compare_readings);
+    bool good = true;
+    for (size_t j = 1; good && j < count; j++)
+        if (strcmp(all[j - 1]->id, all[j]->id) == 0)
+            good = error_set(e, STATUS_DATA, "%s: %s %lld: the id '%.200s' comes twice",
+                             m->inputs.item[all[j]->input], m->is_table ? "line" : "record",
+                             (long long)all[j]->number, all[j]->id);
+    free(all);
+    return good;
+}
+
+static void sort_faces(face_list *list, int (*compare)(const void *, const void *))
+{
+    if (list->count) qsort(list->item, list->count, sizeof *list->item, compare);
+}
+
+/* The face of that id in a list sorted by id. */
+static const scored_face *find_face(const face_list *list, const scored_face *face)
+{
+    if (list->count == 0) return NULL;
+    return bsearch(face, list->item, list->count, sizeof *list->item, compare_by_id);
+}
+
+/* Sorts a method's faces by id, draws and decides. */
 static bool prepare_faces(method *m, uint64_t seed, error *e)
 {
-    if (m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_id);
-    if (m->failed.count)
-        qsort(m->failed.item, m->failed.count, sizeof *m->failed.item, compare_texts);
-    for (size_t j = 1; j < m->count; j++)
-        if (strcmp(m->faces[j - 1].id, m->faces[j].id) == 0)
-            return error_set(e, STATUS_DATA, "%s: the id '%s' comes twice", m->path,
-                             m->faces[j].id);
-    for (size_t j = 0; j < m->count; j++) {
-        random_state r = random_keyed(seed, m->faces[j].id, SUBSAMPLE);
-        m->faces[j].draw = random_bits(&r);
+    if (!refuse_repeats(m, e)) return false;
+    sort_faces(&m->faces, compare_by_id);
+    sort_faces(&m->failed, compare_by_id);
+    for (size_t j = 0; j < m->faces.count; j++) {
+        scored_face *face = &m->faces.item[j];
+        random_state r = random_keyed(seed, face->id, SUBSAMPLE);
+        face->draw = random_bits(&r);
         if (!m->thresholded) continue;
-        double score = m->faces[j].score;
-        bool generated = m->higher_is_photographic ? score < m->threshold : score > m->threshold;
-        m->faces[j].decided = generated ? DECISION_GENERATED : DECISION_PHOTOGRAPHIC;
+        bool generated =
+            m->higher_is_photographic ? face->score < m->threshold : face->score > m->threshold;
+        face->decided = generated ? DECISION_GENERATED : DECISION_PHOTOGRAPHIC;
     }
     return true;
 }
@@ -112,19 +149,15 @@ static bool prepare_faces(method *m, uint64_t seed, error *e)
 static bool match_first(const evaluation *v, method *m, error *e)
 {
     const method *first = &v->methods[0];
-    for (size_t j = 0; m != first && j < first->count; j++) {
-        const scored_face *face = &first->faces[j], *own = NULL;
-        if (m->count) own = bsearch(face, m->faces, m->count, sizeof *m->faces, compare_by_id);
+    for (size_t j = 0; m != first && j < first->faces.count; j++) {
+        const scored_face *face = &first->faces.item[j], *own = find_face(&m->faces, face);
         if (own && own->group != face->group)
-            return error_set(e, STATUS_DATA, "%s: the face '%s' is %s (%s) here and %s (%s) in %s",
-                             m->path, face->id, face_label_names[v->groups[own->group].label],
-                             v->groups[own->group].source,
-                             face_label_names[v->groups[face->group].label],
-                             v->groups[face->group].source, first->path);
-        bool failed = !own && m->failed.count &&
-                      bsearch(&face->id, m->failed.item, m->failed.count, sizeof *m->failed.item,
-                              compare_texts);
-        m->missing += !own && !failed;
+            return error_set(
+                e, STATUS_DATA, "%s: the face '%s' is %s (%s) here and %s (%s) in %s",
+                m->inputs.item[own->input], face->id, face_label_names[v->groups[own->group].label],
+                v->groups[own->group].source, face_label_names[v->groups[face->group].label],
+                v->groups[face->group].source, first->inputs.item[face->input]);
+        m->missing += !own && !find_face(&m->failed, face);
     }
     return true;
 }
@@ -133,13 +166,13 @@ static bool match_first(const evaluation *v, method *m, error *e)
 static bool match_runs(const method *m, error *e)
 {
     for (const method *run = m->next_run; run; run = run->next_run) {
-        bool same = run->count == m->count;
-        for (size_t j = 0; same && j < m->count; j++)
-            same = strcmp(run->faces[j].id, m->faces[j].id) == 0;
+        bool same = run->faces.count == m->faces.count;
+        for (size_t j = 0; same && j < m->faces.count; j++)
+            same = strcmp(run->faces.item[j].id, m->faces.item[j].id) == 0;
         if (!same)
             return error_set(e, STATUS_DATA,
                              "%s: the faces are not those of %s, as those of another run must be",
-                             run->path, m->path);
+                             run->inputs.item[0], m->inputs.item[0]);
     }
     return true;
 }
@@ -153,31 +186,37 @@ static bool prepare_methods(evaluation *v, const evaluation_options *o, error *e
     }
     for (size_t i = 0; i < v->method_count; i++)
         for (method *m = &v->methods[i]; m; m = m->next_run)
-            if (m->count) qsort(m->faces, m->count, sizeof *m->faces, compare_by_group);
+            sort_faces(&m->faces, compare_by_group);
     return true;
 }
 
-static const evaluation *sorted_evaluation; /* qsort has no context */
+typedef struct named_generator {
+    const char *name;
+    size_t group;
+} named_generator;
 
 static int compare_generators(const void *a, const void *b)
 {
-    const face_group *groups = sorted_evaluation->groups;
-    return strcmp(groups[*(const size_t *)a].source, groups[*(const size_t *)b].source);
+    return strcmp(((const named_generator *)a)->name, ((const named_generator *)b)->name);
 }
 
 static bool find_generators(evaluation *v, error *e)
 {
+    named_generator *found = memory_allocate(v->group_count + 1, sizeof *found, e);
     v->generators = memory_allocate(v->group_count + 1, sizeof *v->generators, e);
     v->paired = memory_zeroed((v->group_count + 1) * (v->group_count + 1), sizeof *v->paired, e);
-    if (!v->generators || !v->paired) return false;
-    for (size_t g = 0; g < v->group_count; g++)
-        if (v->groups[g].label == FACE_GENERATED) v->generators[v->generator_count++] = g;
-    sorted_evaluation = v;
-    qsort(v->generators, v->generator_count, sizeof *v->generators, compare_generators);
-    for (size_t r = 0; r < v->generator_count; r++)
+    bool done = found && v->generators && v->paired;
+    for (size_t g = 0; done && g < v->group_count; g++)
+        if (v->groups[g].label == FACE_GENERATED)
+            found[v->generator_count++] = (named_generator){v->groups[g].source, g};
+    if (done) qsort(found, v->generator_count, sizeof *found, compare_generators);
+    for (size_t r = 0; done && r < v->generator_count; r++) {
+        v->generators[r] = found[r].group;
         for (size_t g = 0; g < v->group_count; g++)
             v->paired[r * v->group_count + g] = v->groups[g].label == FACE_PHOTOGRAPHIC;
-    return true;
+    }
+    free(found);
+    return done;
 }
 
 static long find_group(const evaluation *v, const char *source, size_t length, face_label label)
@@ -213,199 +252,6 @@ static bool apply_pair(evaluation *v, const char *pair, error *e)
         source = source[length] ? source + length + 1 : NULL;
     }
     return true;
-}
-
-/* ---- Rows ----------------------------------------------------------------------------------- */
-
-static bool in_row(const evaluation *v, size_t row, size_t group)
-{
-    if (row > v->generator_count) return true; /* overall */
-    return group == v->generators[row] || v->paired[row * v->group_count + group];
-}
-
-static int compare_draws(const void *a, const void *b)
-{
-    const scored_face *const *x = a, *const *y = b;
-    if ((*x)->draw != (*y)->draw) return (*x)->draw < (*y)->draw ? -1 : 1;
-    return strcmp((*x)->id, (*y)->id);
-}
-
-ranked_item *evaluation_ranked(const evaluation *v, const method *m, size_t row,
-                               const evaluation_options *o, size_t *count, error *e)
-{
-    ranked_item *items = memory_allocate(m->count + 1, sizeof *items, e);
-    const scored_face **class = memory_allocate(m->count + 1, sizeof *class, e);
-    size_t available[2] = {0}, limit = SIZE_MAX;
-    *count = 0;
-    for (size_t i = 0; items && class && i < m->count; i++)
-        if (in_row(v, row, m->faces[i].group))
-            available[v->groups[m->faces[i].group].label == FACE_GENERATED]++;
-    if (o->per_class > 0) {
-        limit = available[0] < available[1] ? available[0] : available[1];
-        if (limit > (size_t)o->per_class) limit = (size_t)o->per_class;
-    }
-    for (int generated = 0; items && class && generated < 2; generated++) {
-        size_t found = 0;
-        for (size_t i = 0; i < m->count; i++) {
-            size_t group = m->faces[i].group;
-            if (in_row(v, row, group) && (v->groups[group].label == FACE_GENERATED) == generated)
-                class[found++] = &m->faces[i];
-        }
-        if (found > limit) qsort(class, found, sizeof *class, compare_draws);
-        for (size_t i = 0; i < found && i < limit; i++)
-            items[(*count)++] = (ranked_item){method_oriented(m, class[i] -> score),
-                                              (uint32_t)(class[i] - m->faces), generated,
-                                              (uint8_t) class[i] -> decided};
-    }
-    if (items && class) ranked_sort(items, *count);
-    bool done = items && class;
-    free(class);
-    if (done) return items;
-    free(items);
-    return NULL;
-}
-
-/* ---- Bootstrap ------------------------------------------------------------------------------ */
-
-/* How often each face of a method is drawn in a replicate: with replacement, group by group, the
-   same for methods that have the same faces. */
-static void draw_counts(const evaluation *v, const method *m, uint64_t seed, uint64_t replicate,
-                        uint32_t *counts)
-{
-    memset(counts, 0, m->count * sizeof *counts);
-    for (size_t first = 0, end; first < m->count; first = end) {
-        size_t group = m->faces[first].group;
-        for (end = first; end < m->count && m->faces[end].group == group; end++) continue;
-        random_state r = random_keyed(seed, v->groups[group].source,
-                                      2 * replicate + (v->groups[group].label == FACE_GENERATED));
-        for (size_t i = first; i < end; i++) counts[first + random_below(&r, end - first)]++;
-    }
-}
-
-static void mean_of_rows(const double *rows, size_t generators, double *mean)
-{
-    for (size_t k = 0; k < METRICS; k++) {
-        double sum = 0;
-        for (size_t r = 0; r < generators; r++) sum += rows[r * METRICS + k];
-        mean[k] = generators ? sum / (double)generators : NAN;
-    }
-}
-
-void interval_set(interval *out, double *values, size_t count, double confidence)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!isnan(values[i])) values[kept++] = values[i];
-    out->low = out->high = NAN;
-    if (kept == 0 || isnan(out->value)) return;
-    sort_ascending(values, kept);
-    out->low = quantile_sorted(values, kept, (1 - confidence) / 2);
-    out->high = quantile_sorted(values, kept, (1 + confidence) / 2);
-}
-
-typedef struct row_items {
-    ranked_item *items; /* NULL: the mean row */
-    size_t count;
-} row_items;
-
-/* all (replicates, rows, METRICS). */
-static bool run_replicates(const evaluation *v, const method *m, const evaluation_options *o,
-                           const row_items *rows, double *all, error *e)
-{
-    size_t g = v->generator_count, each = (g + 2) * METRICS;
-    uint32_t *counts = memory_allocate((size_t)o->threads * (m->count + 1), sizeof *counts, e);
-    if (!counts) return false;
-#pragma omp parallel for schedule(dynamic) num_threads(o->threads)
-    for (int b = 0; b < o->bootstrap; b++) {
-        uint32_t *own = counts + (size_t)omp_get_thread_num() * (m->count + 1);
-        double *values = all + (size_t)b * each;
-        draw_counts(v, m, o->seed, (uint64_t)b, own);
-        for (size_t r = 0; r < g + 2; r++) {
-            metrics computed;
-            if (!rows[r].items) continue;
-            metrics_compute(rows[r].items, rows[r].count, own, &computed);
-            memcpy(values + r * METRICS, computed.value, sizeof computed.value);
-        }
-        mean_of_rows(values, g, values + g * METRICS);
-    }
-    free(counts);
-    return true;
-}
-
-static bool set_intervals(const evaluation *v, method *m, const evaluation_options *o, error *e)
-{
-    size_t each = (v->generator_count + 2) * METRICS, n = (size_t)o->bootstrap;
-    double *values = memory_allocate(n + 1, sizeof *values, e);
-    for (size_t k = 0; values && k < each; k++) {
-        for (size_t b = 0; b < n; b++) values[b] = m->replicates[b * each + k];
-        interval_set(&m->rows[k / METRICS].metric[k % METRICS], values, n, o->confidence);
-    }
-    free(values);
-    return values != NULL;
-}
-
-static bool compute_rows(const evaluation *v, method *m, const evaluation_options *o,
-                         row_items *rows, error *e)
-{
-    size_t g = v->generator_count;
-    double *plain = memory_allocate((g + 1) * METRICS, sizeof *plain, e);
-    m->rows = memory_zeroed(g + 2, sizeof *m->rows, e);
-    bool done = plain && m->rows;
-    for (size_t r = 0; done && r < g + 2; r++) {
-        metrics computed;
-        if (r == g) {
-            mean_of_rows(plain, g, computed.value);
-            computed.photographic = computed.generated = 0;
-        } else {
-            rows[r].items = evaluation_ranked(v, m, r, o, &rows[r].count, e);
-            done = rows[r].items != NULL;
-            if (!done) break;
-            metrics_compute(rows[r].items, rows[r].count, NULL, &computed);
-        }
-        if (r < g) memcpy(plain + r * METRICS, computed.value, sizeof computed.value);
-        m->rows[r].photographic = computed.photographic;
-        m->rows[r].generated = computed.generated;
-        for (size_t k = 0; k < METRICS; k++)
-            m->rows[r].metric[k] = (interval){computed.value[k], NAN, NAN};
-    }
-    free(plain);
-    return done;
-}
-
-/* Values and replicates of one run. */
-static bool compute_run(const evaluation *v, method *m, const evaluation_options *o, error *e)
-{
-    size_t rows = v->generator_count + 2, n = (size_t)o->bootstrap * rows * METRICS;
-    row_items *items = memory_zeroed(rows, sizeof *items, e);
-    m->replicates = memory_allocate(n + 1, sizeof *m->replicates, e);
-    bool done = items && m->replicates && compute_rows(v, m, o, items, e) &&
-                (n == 0 || run_replicates(v, m, o, items, m->replicates, e));
-    for (size_t r = 0; items && r < rows; r++) free(items[r].items);
-    free(items);
-    return done;
-}
-
-/* The mean over runs in place of the values of the first. */
-static void average_runs(const evaluation *v, method *m, const evaluation_options *o)
-{
-    size_t each = (v->generator_count + 2) * METRICS, n = (size_t)o->bootstrap * each;
-    double runs = (double)method_runs(m);
-    for (const method *run = m->next_run; run; run = run->next_run) {
-        for (size_t k = 0; k < each; k++)
-            m->rows[k / METRICS].metric[k % METRICS].value +=
-                run->rows[k / METRICS].metric[k % METRICS].value;
-        for (size_t k = 0; k < n; k++) m->replicates[k] += run->replicates[k];
-    }
-    for (size_t k = 0; k < each; k++) m->rows[k / METRICS].metric[k % METRICS].value /= runs;
-    for (size_t k = 0; k < n; k++) m->replicates[k] /= runs;
-}
-
-bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e)
-{
-    for (method *run = m; run; run = run->next_run)
-        if (!compute_run(v, run, o, e)) return false;
-    if (m->next_run) average_runs(v, m, o);
-    return o->bootstrap == 0 || set_intervals(v, m, o, e);
 }
 
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)

@@ -6,13 +6,26 @@
 #include "detect/embeddings.h"
 #include "detect/metrics.h"
 
+/* More are refused: the source of every face is then likely its own name. */
+enum { EVALUATION_SOURCES_MAX = 1000 };
+
+/* The group of a failed image without label. */
+#define GROUP_NONE SIZE_MAX
+
 typedef struct scored_face {
     char *id;
     size_t group;
     double score; /* as the detector gave it */
     decision decided;
-    uint64_t draw; /* for subsampling: keyed by (seed, id) */
+    uint64_t draw;  /* for subsampling: keyed by (seed, id) */
+    size_t input;   /* where it was read: index into the method's inputs */
+    int64_t number; /* its record or line there, from 1 */
 } scored_face;
+
+typedef struct face_list {
+    scored_face *item; /* sorted by group and id once prepared */
+    size_t count, capacity;
+} face_list;
 
 /* All faces of one source and label. */
 typedef struct face_group {
@@ -31,21 +44,19 @@ typedef struct evaluation_row {
 } evaluation_row;
 
 typedef struct method {
-    char *name, *path; /* path: for messages */
+    char *name;         /* NULL: a run, which has the name of the first */
+    cli_strings inputs; /* what was read, copied: for messages */
+    bool is_table;      /* not streams, which say what a higher score means */
     bool higher_is_photographic;
     bool thresholded; /* decisions come from `threshold`, on the score as given */
     double threshold;
-    scored_face *faces; /* sorted by group and id once prepared */
-    size_t count, capacity;
-    size_t unlabelled; /* faces left out */
-    size_t unknown;    /* rows of a table without label whose id no stream has */
-    size_t missing;    /* faces of the first method that this one neither has nor failed on */
-    size_t *errors;    /* (errors_size): failed images of each group */
-    size_t errors_size;
-    size_t errors_elsewhere; /* failed images without label */
-    cli_strings failed;      /* their ids, copied; sorted once prepared */
-    evaluation_row *rows;    /* (generators + 2): then mean, then overall */
-    double *replicates;      /* (bootstrap, generators + 2, METRICS) */
+    face_list faces, failed;
+    size_t unlabelled;    /* faces left out */
+    size_t unknown;       /* rows of a table without label whose id no other detector has */
+    size_t missing;       /* faces of the first method that this one neither has nor failed on */
+    size_t judged;        /* faces that some row counts */
+    evaluation_row *rows; /* (generators + 2): then mean, then overall */
+    double *replicates;   /* (bootstrap, generators + 2, METRICS) */
     /* Another run of the same detector, trained with another seed for example, on the same faces:
        rows and replicates of the first are means over all runs. Owned; NULL: there is no other. */
     struct method *next_run;
@@ -58,9 +69,7 @@ typedef struct evaluation {
     size_t generator_count;
     method *methods;
     size_t method_count, method_capacity;
-    bool runs_allowed;
-    bool *
-        paired; /* (generators, groups): is this photographic group compared with that generator? */
+    bool *paired; /* (generators, groups): is this photographic group against that generator? */
 } evaluation;
 
 typedef struct evaluation_options {
@@ -73,29 +82,37 @@ typedef struct evaluation_options {
     const char *baseline; /* the name of a method; NULL: the first is compared with the others */
 } evaluation_options;
 
-/* Adds a method (name and path are copied) from streams of kind "score". */
+/* Adds a method from streams of kind "score". NULL: its name is the detector's kind. */
 bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *inputs, error *e);
-/* Adds a method from a table: tab-separated, a first line of column names, of which `id` and
-   `score` are needed and `label`, `source` and `generated` (0/1, false/true) used; or without that
-   line just id and score. An empty score, "nan" or "NA" is a failed image. Faces without label are
-   looked up by id among the methods added before. */
-bool evaluation_add_table(evaluation *v, const char *name, const char *path, error *e);
-/* What is added from now on under a name that is there already is a run of that method. */
-void evaluation_allow_runs(evaluation *v);
+/* Adds a method from a file or pipe ("-": standard input): a stream of kind "score", or a table.
+   Its columns are separated by tabs; its first line that is not empty names them: `id` and `score`
+   are needed, `label` (photographic or real; generated, fake or synthetic), `source` and
+   `generated` (0, false, no; 1, true, yes) used; or without such a line it has just id and score.
+   Letters may be of either case; an empty value, "nan" or "NA" is none, and an image without score
+   failed. The group of faces without label, or with the same label and no source, is that of the
+   face of that id among the methods added before. STATUS_DATA, with file and line, for anything
+   else. */
+bool evaluation_add_file(evaluation *v, const char *name, const char *path, error *e);
+/* The same, as another run of the method of that name: STATUS_USAGE when there is none. */
+bool evaluation_add_run(evaluation *v, const char *name, const char *path, error *e);
 
 /* The method of that name; NULL when there is none. */
 method *evaluation_method(const evaluation *v, const char *name);
 
 /* Groups, pairs, subsamples; then computes every row of every method. STATUS_USAGE when a pair or
    the baseline names what is not there, STATUS_DATA when ids repeat, methods disagree on a face's
-   label or source, or there is nothing to compare. */
+   label or source, or there is nothing to compare.
+   Intervals come from a bootstrap: without per_class the faces of each source are drawn with
+   replacement, with it those of each class among the faces that the row takes. Draws are keyed by
+   the seed and what they are drawn from: rows share those of the photographs that they share, and
+   methods with the same faces share all. */
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e);
 
 /* "Method a minus method b" of every row and metric, on the faces that both have, with intervals of
    the differences within each replicate: both are judged on the same draws. */
 typedef struct comparison {
     size_t a, b;                 /* methods */
-    size_t faces;                /* that both have */
+    size_t faces;                /* that both have and some row counts */
     interval (*metric)[METRICS]; /* (generators + 2); caller frees with comparison_free */
 } comparison;
 
@@ -128,20 +145,18 @@ void evaluation_free(evaluation *v);
 
 /* ---- For the readers ---- */
 
-/* The group of that source ("" allowed) and label, added when new. -1 on error. */
-long evaluation_group(evaluation *v, const char *source, face_label label, error *e);
-method *evaluation_new_method(evaluation *v, const char *name, const char *path, error *e);
+/* The group of that source ("" allowed) and label, added when new. */
+bool evaluation_group(evaluation *v, const char *source, face_label label, size_t *group, error *e);
+/* Reads a table, from the method's last input. */
+bool evaluation_read_table(evaluation *v, method *m, FILE *file, error *e);
 /* Rows and replicates of a method whose faces are sorted by group and id. */
 bool evaluation_compute(const evaluation *v, method *m, const evaluation_options *o, error *e);
 /* The middle `confidence` of values that are numbers, as the bounds of out; values are reordered.
  */
 void interval_set(interval *out, double *values, size_t count, double confidence);
-/* Counts an image of that id that failed; group -1: unknown. */
-bool method_add_failed(method *m, const char *id, long group, error *e);
-/* Failed images of a group. */
+/* Copies the face and its id. */
+bool face_list_add(face_list *list, const scored_face *face, error *e);
+/* Failed images of a group; GROUP_NONE: of none. */
 size_t method_errors(const method *m, size_t group);
-/* Copies id. */
-bool method_add_face(method *m, const char *id, size_t group, double score, decision decided,
-                     error *e);
 
 #endif

@@ -12,16 +12,15 @@ static bool restrict_run(const method *m, const method *other, method *out, erro
     out->rows = NULL;
     out->replicates = NULL;
     out->next_run = NULL;
-    out->count = 0;
-    out->faces = memory_allocate(m->count + 1, sizeof *out->faces, e);
-    for (size_t i = 0, j = 0; out->faces && i < m->count && j < other->count;) {
-        const scored_face *x = &m->faces[i], *y = &other->faces[j];
+    out->faces = (face_list){memory_allocate(m->faces.count + 1, sizeof *out->faces.item, e), 0, 0};
+    for (size_t i = 0, j = 0; out->faces.item && i < m->faces.count && j < other->faces.count;) {
+        const scored_face *x = &m->faces.item[i], *y = &other->faces.item[j];
         int order = x->group != y->group ? (x->group < y->group ? -1 : 1) : strcmp(x->id, y->id);
-        if (order == 0) out->faces[out->count++] = *x;
+        if (order == 0) out->faces.item[out->faces.count++] = *x;
         i += order <= 0;
         j += order >= 0;
     }
-    return out->faces != NULL;
+    return out->faces.item != NULL;
 }
 
 static bool restrict_faces(const method *m, const method *other, method *out, error *e)
@@ -56,7 +55,7 @@ static bool subtract(const evaluation *v, const method *x, const method *y,
 
 static void free_view(method *m)
 {
-    free(m->faces);
+    free(m->faces.item);
     free(m->rows);
     free(m->replicates);
     for (method *run = m->next_run, *next; run; run = next) {
@@ -74,13 +73,14 @@ bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluatio
     method common[2] = {{0}, {0}};
     *out = (comparison){.a = a, .b = b};
     bool done = restrict_faces(x, y, &common[0], e) && restrict_faces(y, x, &common[1], e);
-    out->faces = common[0].count;
-    if (done && out->faces == x->count && out->faces == y->count)
-        done = subtract(v, x, y, o, out, e);
-    else
-        done = done && evaluation_compute(v, &common[0], o, e) &&
-               evaluation_compute(v, &common[1], o, e) &&
-               subtract(v, &common[0], &common[1], o, out, e);
+    if (done &&
+        (common[0].faces.count != x->faces.count || common[0].faces.count != y->faces.count)) {
+        done = evaluation_compute(v, &common[0], o, e) && evaluation_compute(v, &common[1], o, e);
+        x = &common[0];
+        y = &common[1];
+    }
+    done = done && subtract(v, x, y, o, out, e);
+    out->faces = x->judged;
     free_view(&common[0]);
     free_view(&common[1]);
     if (!done) comparison_free(out);

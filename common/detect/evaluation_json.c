@@ -1,11 +1,13 @@
 /* An evaluation as one JSON object. */
 #include "detect/evaluation_json.h"
 
+#include "cli/text.h"
 #include "stream/number.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *number(double value)
 {
@@ -18,11 +20,25 @@ static json_t *interval_object(const interval *i)
                      number(i->high));
 }
 
-/* Names come from inputs and need not be UTF-8. */
+/* Names come from inputs and need not be UTF-8: other bytes become \\xHH, so that different names
+   stay different. */
 static json_t *text(const char *name)
 {
-    json_t *string = json_string(name);
-    return string ? string : json_string("(not UTF-8)");
+    char *written = malloc(4 * strlen(name) + 1), *end = written;
+    if (!written) return NULL;
+    for (size_t left = strlen(name), length; left > 0; left -= length, name += length) {
+        length = utf8_length((const unsigned char *)name, left);
+        if (length) {
+            memcpy(end, name, length);
+            end += length;
+        } else {
+            end += sprintf(end, "\\x%02x", (unsigned char)*name);
+            length = 1;
+        }
+    }
+    json_t *string = json_stringn(written, (size_t)(end - written));
+    free(written);
+    return string;
 }
 
 static json_t *row_object(const evaluation *v, const method *m, size_t row)
@@ -59,11 +75,8 @@ static json_t *source_object(const evaluation *v, const method *m, size_t group)
 static json_t *method_object(const evaluation *v, const method *m)
 {
     json_t *object = json_object(), *sources = json_array(), *generators = json_array();
-    size_t failed = m->errors_elsewhere;
-    for (size_t g = 0; g < v->group_count; g++) {
+    for (size_t g = 0; g < v->group_count; g++)
         json_array_append_new(sources, source_object(v, m, g));
-        failed += method_errors(m, g);
-    }
     for (size_t r = 0; r < v->generator_count; r++)
         json_array_append_new(generators, row_object(v, m, r));
     json_object_set_new(object, "name", text(m->name));
@@ -74,7 +87,7 @@ static json_t *method_object(const evaluation *v, const method *m)
     json_object_set_new(object, "generators", generators);
     json_object_set_new(object, "mean", row_object(v, m, v->generator_count));
     json_object_set_new(object, "overall", row_object(v, m, v->generator_count + 1));
-    json_object_set_new(object, "failed", json_integer((json_int_t)failed));
+    json_object_set_new(object, "failed", json_integer((json_int_t)m->failed.count));
     json_object_set_new(object, "unlabelled", json_integer((json_int_t)m->unlabelled));
     json_object_set_new(object, "missing", json_integer((json_int_t)m->missing));
     json_object_set_new(object, "unknown", json_integer((json_int_t)m->unknown));

@@ -1,16 +1,23 @@
 /* Data files for plots of an evaluation. */
 #include "detect/evaluation_report.h"
 
+#include "cli/text.h"
+
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
+
+static void print_question_mark(FILE *to, char c)
+{
+    fputc('?', to);
+}
 
 static void print_title(FILE *to, const char *method_name, const char *name)
 {
     fputc('"', to);
-    for (const char *c = method_name; *c; c++)
-        fputc(*c == '"' || (unsigned char)*c < 32 ? '?' : *c, to);
+    text_print(to, method_name, "\"", print_question_mark);
     fputs(" / ", to);
-    for (const char *c = name; *c; c++) fputc(*c == '"' || (unsigned char)*c < 32 ? '?' : *c, to);
+    text_print(to, name, "\"", print_question_mark);
     fputs("\"\n", to);
 }
 
@@ -47,21 +54,24 @@ bool evaluation_write_roc(const evaluation *v, const evaluation_options *o, FILE
     return true;
 }
 
-static void print_bins(const method *m, size_t group, double low, double width, int bins,
+/* Bins from low to high; all is computed in halves, as high - low may not be finite. */
+static void print_bins(const method *m, size_t group, double low, double high, int bins,
                        size_t *counts, FILE *to)
 {
     size_t total = 0;
+    double half_low = low / 2, half_width = (high / 2 - half_low) / bins;
     for (int b = 0; b < bins; b++) counts[b] = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->faces[i].group != group) continue;
-        double position = width > 0 ? (m->faces[i].score - low) / width : 0;
-        int bin = position < bins ? (int)position : bins - 1;
-        counts[bin < 0 ? 0 : bin]++;
+    for (size_t i = 0; i < m->faces.count; i++) {
+        if (m->faces.item[i].group != group) continue;
+        double position = half_width > 0 ? (m->faces.item[i].score / 2 - half_low) / half_width : 0;
+        counts[position < bins ? (int)position : bins - 1]++;
         total++;
     }
-    for (int b = 0; total && b < bins; b++)
-        fprintf(to, "%.9g\t%.9g\t%zu\t%.9g\n", low + b * width, low + (b + 1) * width, counts[b],
-                (double)counts[b] / (double)total);
+    for (int b = 0; total && b < bins; b++) {
+        double to_half = fmin(half_low + (b + 1) * half_width, DBL_MAX / 2);
+        fprintf(to, "%.9g\t%.9g\t%zu\t%.9g\n", 2 * (half_low + b * half_width), 2 * to_half,
+                counts[b], (double)counts[b] / (double)total);
+    }
 }
 
 bool evaluation_write_histogram(const evaluation *v, int bins, FILE *to, error *e)
@@ -72,13 +82,13 @@ bool evaluation_write_histogram(const evaluation *v, int bins, FILE *to, error *
     for (size_t i = 0; i < v->method_count; i++) {
         const method *m = &v->methods[i];
         double low = INFINITY, high = -INFINITY;
-        for (size_t j = 0; j < m->count; j++) {
-            low = fmin(low, m->faces[j].score);
-            high = fmax(high, m->faces[j].score);
+        for (size_t j = 0; j < m->faces.count; j++) {
+            low = fmin(low, m->faces.item[j].score);
+            high = fmax(high, m->faces.item[j].score);
         }
         for (size_t g = 0; g < v->group_count; g++) {
             print_title(to, m->name, v->groups[g].source);
-            print_bins(m, g, low, (high - low) / bins, bins, counts, to);
+            print_bins(m, g, low, high, bins, counts, to);
             fputs("\n\n", to);
         }
     }

@@ -145,8 +145,8 @@ static bool print_sources(reporting *r, const method *m, error *e)
     }
     print_table(r, &t);
     if (r->format != TABLE_TEXT) return true;
-    if (m->errors_elsewhere)
-        fprintf(r->to, "%zu failed images have no label\n", m->errors_elsewhere);
+    size_t elsewhere = method_errors(m, GROUP_NONE);
+    if (elsewhere) fprintf(r->to, "%zu failed images have no label\n", elsewhere);
     if (m->unlabelled) fprintf(r->to, "%zu faces without label were left out\n", m->unlabelled);
     if (m->missing)
         fprintf(r->to, "%zu faces of %s are missing here\n", m->missing, r->v->methods[0].name);

@@ -27,7 +27,10 @@ static void decision_metrics(double table[2][3], metrics *m)
     double tn = table[0][DECISION_PHOTOGRAPHIC], fp = table[0][DECISION_GENERATED];
     double fn = table[1][DECISION_PHOTOGRAPHIC], tp = table[1][DECISION_GENERATED];
     if (table[0][DECISION_NONE] + table[1][DECISION_NONE] > 0) return;
-    if (tn + fp + fn + tp > 0) m->value[METRIC_ACCURACY] = (tn + tp) / (tn + fp + fn + tp);
+    if (tn + fp > 0 && tp + fn > 0) {
+        m->value[METRIC_ACCURACY] = (tn + tp) / (tn + fp + fn + tp);
+        m->value[METRIC_F] = 2 * tp / (2 * tp + fp + fn);
+    }
     if (tn + fp > 0) {
         m->value[METRIC_TNR] = tn / (tn + fp);
         m->value[METRIC_FPR] = fp / (tn + fp);
@@ -35,7 +38,6 @@ static void decision_metrics(double table[2][3], metrics *m)
     if (tp + fn > 0) {
         m->value[METRIC_TPR] = tp / (tp + fn);
         m->value[METRIC_FNR] = fn / (tp + fn);
-        m->value[METRIC_F] = 2 * tp / (2 * tp + fp + fn);
     }
 }
 

@@ -44,7 +44,8 @@ void ranked_sort(ranked_item *items, size_t count);
 
 /* The metrics of sorted items, each counted counts[face] times (NULL: once). TPR at x % FPR is the
    highest TPR of any threshold whose FPR is at most x %. The decisions' metrics are NaN unless
-   every face has one. */
+   every face has one; TNR and FPR need photographic faces, TPR and FNR generated ones, all others
+   both. */
 void metrics_compute(const ranked_item *sorted, size_t count, const uint32_t *counts, metrics *m);
 
 #endif

@@ -100,17 +100,26 @@ static void print_tsv(const table *t, FILE *to)
         }
 }
 
+/* [ and * at the beginning of a row would belong to the command that ends the row before. */
+static const char *const latex_forms[128] = {
+    ['&'] = "\\&",          ['%'] = "\\%",
+    ['$'] = "\\$",          ['#'] = "\\#",
+    ['_'] = "\\_",          ['{'] = "\\{",
+    ['}'] = "\\}",          ['~'] = "\\~{}",
+    ['^'] = "\\^{}",        ['\\'] = "\\textbackslash{}",
+    ['<'] = "\\textless{}", ['>'] = "\\textgreater{}",
+    ['|'] = "\\textbar{}",  ['"'] = "\\char34{}",
+    ['['] = "{[}",          ['*'] = "{*}",
+};
+
 static void escape_latex(FILE *to, char c)
 {
-    if (c == '\\')
-        fputs("\\textbackslash{}", to);
-    else
-        fprintf(to, c == '~' || c == '^' ? "\\%c{}" : "\\%c", c);
+    fputs(latex_forms[(unsigned char)c], to);
 }
 
 static void print_escaped(FILE *to, const char *text)
 {
-    text_print(to, text, "&%$#_{}~^\\", escape_latex);
+    text_print(to, text, "&%$#_{}~^\\<>|\"[*", escape_latex);
 }
 
 static void print_latex(const table *t, FILE *to)

@@ -218,6 +218,36 @@ def compare_pairs(rng):
           0.85 < ours / width[True] < 1.15 and ours < 0.5 * width[False])
 
 
+def compare_taken(rng):
+    """With --per-class, intervals are those of a bootstrap of the faces taken, the mean's as well: rows share photographs."""
+    sizes = {("photos", False): 3000, ("others", False): 1000, ("gan", True): 900, ("diffusion", True): 300}
+    said = {source: rng.permutation(n) < share * n for ((source, _), n), share in zip(sizes.items(), (0.1, 0.02, 0.1, 0.7))}
+    rows = [{"id": f"{source}/{i}", "score": 0.0, "generated": bool(said[source][i]), "source": source,
+             "label": "generated" if generated else "photographic"}
+            for (source, generated), n in sizes.items() for i in range(n)]
+    write_stream("s", "score", rows, detector="mlp", higher="generated")
+    out = json.loads(tool("evaluate", "--format", "json", "--per-class", "400", "--bootstrap", "4000", "s"))["methods"][0]
+    draws = {}
+    for row in out["generators"]:
+        taken = row["photographic"]
+        check(f"--per-class takes equally many, {row['generator']}", taken == row["generated"] == min(
+            400, sizes[row["generator"], True]), row)
+        right = {k: rng.binomial(taken, row[k]["value"], 20000) / taken for k in ("tnr", "tpr")}
+        draws[row["generator"]] = right
+        for k, d in dict(right, accuracy=(right["tnr"] + right["tpr"]) / 2).items():
+            expected = np.quantile(d, [0.025, 0.975])
+            found = np.array([row[k]["low"], row[k]["high"]])
+            check(f"interval of {k} with --per-class, {row['generator']}", np.abs(found - expected).max() < 0.006,
+                  (found, expected))
+    # diffusion's 300 photographs are among gan's 400: the variance of the mean of both TNR
+    p = np.mean([row["tnr"]["value"] for row in out["generators"]])
+    shared = np.sqrt(p * (1 - p) * (1 / 400 + 1 / 300 + 2 / 400) / 4)
+    width = (out["mean"]["tnr"]["high"] - out["mean"]["tnr"]["low"]) / (2 * 1.96)
+    apart = np.sqrt(p * (1 - p) * (1 / 400 + 1 / 300) / 4)
+    check(f"the mean's deviation {width:.4f} is that of shared photographs {shared:.4f}, not of others {apart:.4f}",
+          abs(width / shared - 1) < 0.06 < abs(width / apart - 1))
+
+
 def tpr_at(labels, scores, rate):
     fpr, tpr, _ = metrics.roc_curve(labels, scores, drop_intermediate=False)
     return tpr[fpr <= rate].max()
@@ -307,6 +337,7 @@ def main():
         compare_classifiers(rng)
         compare_metrics(rng)
         compare_pairs(rng)
+        compare_taken(rng)
         compare_layouts(rng)
         os.chdir(ROOT)
     print(f"1..{len(results)}")

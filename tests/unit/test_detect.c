@@ -72,6 +72,18 @@ static void test_a_perfect_detector(void **state)
     assert_true(isnan(m.value[METRIC_AUC]));
 }
 
+static void test_one_class_alone(void **state)
+{
+    ranked_item items[] = {{1, 0, true, DECISION_GENERATED}, {0, 1, false, DECISION_PHOTOGRAPHIC}};
+    for (int generated = 0; generated < 2; generated++) {
+        metrics m;
+        metrics_compute(&items[!generated], 1, NULL, &m);
+        assert_true(isnan(m.value[METRIC_ACCURACY]) && isnan(m.value[METRIC_F]));
+        assert_float_equal(m.value[generated ? METRIC_TPR : METRIC_TNR], 1, 0);
+        assert_true(isnan(m.value[generated ? METRIC_TNR : METRIC_TPR]));
+    }
+}
+
 static void test_counts_stand_for_copies(void **state)
 {
     ranked_item items[ITEMS], copies[3 * ITEMS];
@@ -351,12 +363,35 @@ static void test_tables(void **state)
     table_free(&t);
 }
 
+static void test_latex_escapes(void **state)
+{
+    static const struct {
+        const char *name, *written;
+    } names[] = {{"[sd]", "\n{[}sd] & "},
+                 {"*x", "\n{*}x & "},
+                 {"<|>\"", "\n\\textless{}\\textbar{}\\textgreater{}\\char34{} & "},
+                 {"&%$#_{}~^\\", "\n\\&\\%\\$\\#\\_\\{\\}\\~{}\\^{}\\textbackslash{} & "}};
+    char *text = NULL;
+    size_t size = 0;
+    table t;
+    error e = {0};
+    assert_true(table_create(&t, 1 + CLI_COUNT(names), 2, "", &e));
+    for (size_t i = 0; i < CLI_COUNT(names); i++) table_set(&t, 1 + i, 0, "%s", names[i].name);
+    FILE *to = open_memstream(&text, &size);
+    table_print(&t, TABLE_LATEX, to);
+    fclose(to);
+    for (size_t i = 0; i < CLI_COUNT(names); i++) assert_non_null(strstr(text, names[i].written));
+    free(text);
+    table_free(&t);
+}
+
 int main(void)
 {
     points_single_threaded_blas();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auc_counts_pairs),
         cmocka_unit_test(test_a_perfect_detector),
+        cmocka_unit_test(test_one_class_alone),
         cmocka_unit_test(test_counts_stand_for_copies),
         cmocka_unit_test(test_perceptron_learns),
         cmocka_unit_test(test_neighbours_are_the_nearest),
@@ -366,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_tsne_keeps_clusters_apart),
         cmocka_unit_test(test_pca_finds_the_long_axis),
         cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_latex_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
