@@ -112,10 +112,92 @@ END
 
 @test "an ambiguous name gets nothing and is counted" {
   photos
-  printf '%s\n' '{"path":"a/000000.jpg","faces":[{"box":[1,2,30,40]}]}' '{"path":"b/000000.jpg","faces":[]}' >a.json
+  printf '%s\n' '{"path":"a/drawn/000000.jpg","faces":[{"box":[1,2,30,40]}]}' '{"path":"b/drawn/000000.jpg","faces":[]}' >a.json
   run --separate-stderr face-locate -a a.json photos.msgpack -o out.msgpack
   assert_status 0
   [[ "$stderr" == *"2 without a photo; 0 photos with an entry, 1 without, 1 ambiguous"* ]]
+}
+
+@test "no entry of other folders; an entry that fits several photos is told of, whatever their order" {
+  photos
+  mkdir -p q/a q/b
+  cp drawn/000000.jpg q/a/1.jpg
+  cp drawn/000000.jpg q/b/1.jpg
+  echo '{"path":"a/1.jpg","faces":[{"box":[1,2,30,40]}]}' >a.json
+  echo '{"path":"1.jpg","faces":[{"box":[1,2,30,40]}]}' >short.json
+  for order in "a b" "b a"; do
+    exif-extract -q $(printf 'q/%s/1.jpg ' $order) -o two.msgpack
+    run --separate-stderr face-locate -a a.json two.msgpack -o out.msgpack
+    assert_status 0
+    [[ "$stderr" == *"1 photos with an entry, 1 without, 0 ambiguous"* && "$stderr" != *several* ]]
+    [ "$(stream-dump out.msgpack | grep '"faces"' | grep -o '"id":"[^"]*"')" = '"id":"q/a/1.jpg"' ]
+    run --separate-stderr face-locate -q -a short.json two.msgpack -o out.msgpack
+    assert_status 0
+    [[ "$stderr" == *"short.json: 1 entries fit several photos each, which all got their faces (1.jpg fits 2)"* ]]
+    [ "$(stream-dump out.msgpack | grep -c '"faces"')" = 2 ]
+  done
+}
+
+@test "keys of all files are merged, the first file's first; labels that contradict are an error record" {
+  photos
+  echo '{"path":"000000.jpg","source":"s","faces":[{"box":[1,2,30,40],"pose":1}]}' >one.json
+  echo '{"path":"000000.jpg","source":"t","label":"generated","faces":[{"box":[1,2,30,40],"pose":2,"age":3}]}' >two.json
+  face-locate -q -a one.json -a two.json photos.msgpack | stream-dump >got
+  grep -q '"faces":\[{"box":\[1.0,2.0,30.0,40.0\],"pose":1,"age":3}\]' got
+  grep -q '"source":"s"' got
+  grep -q '"label":"generated"' got
+  sed 's/"source":"s"/"label":"photographic"/' one.json >three.json
+  run face-locate -q -a three.json -a two.json photos.msgpack -o out.msgpack
+  assert_status 65
+  stream-dump out.msgpack >got
+  grep -qF 'the label is \"photographic\" in three.json, but \"generated\" in two.json' got
+  face-locate -q --set label=x -a three.json -a two.json photos.msgpack | stream-dump --count | grep -qx '2 records, 0 errors'
+}
+
+@test "records that no tool could read become error records" {
+  photos
+  for nest in 8 20 40; do
+    python3 -c 'import json, sys
+value = []
+for _ in range(int(sys.argv[1])): value = {"a": value}
+print(json.dumps({"path": "000000.jpg", "deep": value}))' $nest >deep.json
+    run face-locate -q -a deep.json photos.msgpack -o out.msgpack
+    if [ $nest = 40 ]; then assert_status 65; else assert_status 0; fi
+    stream-dump --count out.msgpack
+  done
+  stream-dump out.msgpack | grep -q "record 'drawn/000000.jpg' is over what readers take: 1 GiB, 1048576 values, 32 levels"
+  python3 -c 'print("{\"path\":\"000000.jpg\",\"many\":[" + "1," * 1048576 + "1]}")' >many.json
+  run face-locate -q -a many.json photos.msgpack -o out.msgpack
+  assert_status 65
+  [ "$(stream-dump --count out.msgpack)" = "1 records, 1 errors" ]
+}
+
+@test "boxes of no size and landmarks on one spot are none; boxes turned round and wrong schemes are refused" {
+  photos
+  echo '{"images":[{"id":1,"file_name":"000000.jpg"}],"annotations":[{"image_id":1,"bbox":[9,9,5,-4]},
+    {"image_id":1,"bbox":[9,9,5,0]},{"image_id":1,"bbox":[9,9,0,5]}]}' >coco.json
+  echo '{"path":"000000.jpg","faces":[{"landmarks":[1,2,1,2,1,2,1,2,1,2]},{"box":[5,5,5,9]}]}' >spot.json
+  for file in coco spot; do
+    face-locate -q -a $file.json photos.msgpack | stream-dump | grep -q '"faces":\[\]'
+  done
+  check() { # MESSAGE FACE
+    printf '\n%s\n' "{\"path\":\"000000.jpg\",\"faces\":[$2]}" >bad
+    run face-locate -q -a bad photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"bad: line 2: $1"* ]] || { echo "$output"; return 1; }
+  }
+  check "box 50,50,10,10 is turned round" '{"box":[50,50,10,10]}'
+  check "a face of scheme '7' has 5 landmarks" '{"scheme":"7","landmarks":[1,2,3,4,5,6,7,8,9,10]}'
+  check "a face of scheme '68' has 5 landmarks" '{"scheme":68,"landmarks":[1,2,3,4,5,6,7,8,9,10]}'
+}
+
+@test "--missing drop and error leave photos alone that --whole gave a face before" {
+  photos
+  face-locate -q --whole photos.msgpack -o whole.msgpack
+  for missing in drop error; do
+    face-locate -q --whole --missing $missing whole.msgpack -o out.msgpack
+    diff <(stream-dump whole.msgpack | tail -n +2) <(stream-dump out.msgpack | tail -n +2)
+  done
 }
 
 @test "other keys reach the record, unless it has them or --set gives them" {
@@ -172,6 +254,9 @@ END
   check "line 1: no number of entries" '000001.jpg 1 2 3 4\n000002.jpg 1 2 3 4\n'
   check "line 4: 'x' is no number" '2\nheader\na.jpg 1 2 3 4\nb.jpg 1 2 3 x\n'
   check "says 3 points, but has 2" 'version: 1\r\nn_points: 3\r\n{\r\n1 2\r\n3 4\r\n}\r\n'
+  check "says 3 points, but has 2" 'version: 1\nn_points:3\n{\n1 2\n3 4\n}\n'
+  check "says 3 points, but has 2" 'version: 1\nn_points : 3\n{\n1 2\n3 4\n}\n'
+  check "line 2: no number of points" 'version: 1\nn_points: x\n{\n1 2\n3 4\n}\n'
   check "line 4: '0x' is no number" 'version: 1\nn_points: 1\n{\n1 0x\n}\n'
   check "a face has 2 landmarks" 'version: 1\nn_points: 2\n{\n1 2\n3 4\n}\n'
   check "entry 1: is no object" '{"1":5}'
@@ -198,14 +283,14 @@ END
 
 @test "files of Windows and Fortran give the same faces" {
   photos
-  mkdir -p f g/pts/sub g/npy
+  mkdir -p f g/pts/drawn g/npy
   "$make_faces" formats f
   faces -a f/lines.json >wanted
   for file in coco.json fdf.json dlib.xml lines.json bbox.txt; do
     { printf '\xef\xbb\xbf'; sed 's/$/\r/' "f/$file"; } >"g/$file"
   done
-  for file in f/pts/sub/*.pts; do
-    { printf '\xef\xbb\xbf'; sed 's/$/\r/' "$file"; } >"g/pts/sub/${file##*/}"
+  for file in f/pts/drawn/*.pts; do
+    { printf '\xef\xbb\xbf'; sed 's/$/\r/' "$file"; } >"g/pts/drawn/${file##*/}"
   done
   for file in lines.json coco.json dlib.xml; do
     faces -a "g/$file" >got
@@ -280,7 +365,7 @@ END
   photos
   mkdir f
   "$make_faces" formats f
-  for file in coco.json fdf.json dlib.xml bbox.txt pts/sub/000000.pts npy/000000.npy; do
+  for file in coco.json fdf.json dlib.xml bbox.txt pts/drawn/000000.pts npy/000000.npy; do
     size=$(stat -c %s "f/$file")
     for step in 1 2 3 5 7 11 13; do
       head -c $((size * step / 17)) "f/$file" >cut

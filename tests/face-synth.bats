@@ -101,6 +101,25 @@ END
   grep -q '"split":"train"' a/annotations.jsonl
 }
 
+@test "--set: keys that tell what a picture is, and bytes that are no text, are refused" {
+  for set in label=generated upright=no a=$'\xff' $'\xff=a'; do
+    run face-synth -n 1 --size 32 --set "$set" -o a
+    assert_status 64
+    [[ "$output" == *"--set: "* ]]
+    [ ! -e a ]
+  done
+}
+
+@test "annotations of an earlier run do not survive one that fails" {
+  face-synth -q -n 2 --size 32 -o a
+  [ -e a/annotations.jsonl ]
+  rm a/000001.jpg
+  mkdir a/000001.jpg
+  run face-synth -q -n 2 --size 32 --seed 1 -o a
+  [ "$status" != 0 ]
+  [ ! -e a/annotations.jsonl ]
+}
+
 @test "no folder is 64, a folder that cannot be made 73" {
   run face-synth -n 1
   assert_status 64

@@ -67,13 +67,6 @@ static int next_item(void *context, void **out, error *e)
     return 1;
 }
 
-static bool is_set(const cli *c, const char *key)
-{
-    for (size_t i = 0; i + 1 < c->sets.count; i += 2)
-        if (!strcmp(c->sets.item[i], key)) return true;
-    return false;
-}
-
 static void put_record(stream_chunk *k, const cli *c, const char *name, const exif_photo *p,
                        const metadata_object *o)
 {
@@ -84,7 +77,7 @@ static void put_record(stream_chunk *k, const cli *c, const char *name, const ex
     exif_photo_put(k, p);
     for (size_t i = 0; o && i < CLI_COUNT(passed); i++) {
         const char *text = metadata_text(o, passed[i]);
-        if (text && !is_set(c, passed[i])) put_text(k, passed[i], text);
+        if (text && !cli_set_has(c, passed[i], strlen(passed[i]))) put_text(k, passed[i], text);
     }
     put_sets(k, c);
     record_end(k);

@@ -2,14 +2,16 @@
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "face/locate.h"
+#include "stream/json.h"
 #include "stream/writer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const missing_choices[] = {"pass", "drop", "error", NULL};
 enum { MISSING_PASS, MISSING_DROP, MISSING_ERROR };
+static const char *const missing_choices[] = {
+    [MISSING_PASS] = "pass", [MISSING_DROP] = "drop", [MISSING_ERROR] = "error", NULL};
 
 static cli_strings files;
 static int format, missing;
@@ -53,11 +55,11 @@ typedef struct run {
     char *first; /* photo's path, or id */
 } run;
 
-/* The faces of one photo while they are gathered. */
+/* What the annotations say of one photo while it is gathered. */
 typedef struct gathered {
-    located_face *faces;
-    size_t count;
-    const json_t *extra; /* of the first entry found */
+    located_faces faces;
+    json_t *extra;        /* keys of the photo; NULL: none */
+    const char *labeller; /* the file that gave the label among them */
     bool found;
 } gathered;
 
@@ -68,7 +70,7 @@ static annotation *entry_find(run *r, source *s, const stream_record *in, const 
     if (m == MATCH_NONE && strcmp(path, in->id) != 0) m = annotations_find(s->a, in->id, &entry);
     if (m == MATCH_AMBIGUOUS) {
         s->ambiguous++;
-        cli_detail(r->c, "%s: %s: several entries fit, or another photo has it", s->a->path, path);
+        cli_detail(r->c, "%s: %s: several entries fit", s->a->path, path);
         return NULL;
     }
     if (m == MATCH_NONE) {
@@ -80,7 +82,52 @@ static annotation *entry_find(run *r, source *s, const stream_record *in, const 
     return entry;
 }
 
-static bool faces_gather(run *r, const stream_record *in, gathered *g, error *e)
+/* Is a key the annotations' to give? */
+static bool key_open(const run *r, const msgpack_object *record, const char *key)
+{
+    return object_get(record, key) == NULL && !cli_set_has(r->c, key, strlen(key));
+}
+
+/* Two files must not call a photo different things; which came first would decide about training.
+ */
+static bool label_check(const gathered *g, const source *s, const json_t *label, error *e)
+{
+    const json_t *first = json_object_get(g->extra, "label");
+    if (first == NULL || json_equal(first, label)) return true;
+    char *texts[] = {json_dumps(first, JSON_ENCODE_ANY), json_dumps(label, JSON_ENCODE_ANY)};
+    error_set(e, STATUS_DATA, "the label is %.60s in %s, but %.60s in %s; correct one or use --set",
+              texts[0], g->labeller, texts[1], s->a->path);
+    free(texts[0]);
+    free(texts[1]);
+    return false;
+}
+
+static bool keys_gather(const run *r, const source *s, const annotation *entry,
+                        const msgpack_object *record, gathered *g, error *e)
+{
+    const json_t *label = json_object_get(entry->extra, "label");
+    if (label != NULL && key_open(r, record, "label")) {
+        if (!label_check(g, s, label, e)) return false;
+        if (g->labeller == NULL) g->labeller = s->a->path;
+    }
+    return extra_merge(&g->extra, entry->extra, e);
+}
+
+static bool whole_gather(const photo_frame *frame, located_faces *l, error *e)
+{
+    if (!frame->known) {
+        return error_set(e, STATUS_DATA, "the record has no width and height for --whole");
+    }
+    l->face = memory_zeroed(1, sizeof *l->face, e);
+    if (l->face == NULL) return false;
+    l->count = 1;
+    l->face[0].has_box = true;
+    l->face[0].face.box[2] = frame->width;
+    l->face[0].face.box[3] = frame->height;
+    return true;
+}
+
+static bool photo_gather(run *r, const stream_record *in, gathered *g, error *e)
 {
     photo_frame frame = photo_frame_get(&in->object);
     locate_options how = {upright, resized_to};
@@ -88,57 +135,50 @@ static bool faces_gather(run *r, const stream_record *in, gathered *g, error *e)
     bool done = true;
     if (r->first == NULL) r->first = strdup(path == NULL ? in->id : path);
     for (size_t i = 0; i < r->sources && done; i++) {
-        annotation *entry = entry_find(r, &r->source[i], in, path == NULL ? in->id : path);
+        source *s = &r->source[i];
+        annotation *entry = entry_find(r, s, in, path == NULL ? in->id : path);
         if (entry == NULL) continue;
         g->found = true;
-        if (g->extra == NULL) g->extra = entry->extra;
-        done = faces_merge(r->source[i].a, entry, &frame, &how, &g->faces, &g->count, e);
+        done = keys_gather(r, s, entry, &in->object, g, e) &&
+               faces_merge(s->a, entry, &frame, &how, &g->faces, e);
     }
     free(path);
-    if (done && g->count == 0 && whole && face_count(&in->object) == 0) {
-        if (!frame.known) {
-            return error_set(e, STATUS_DATA, "the record has no width and height for --whole");
-        }
-        g->faces = memory_zeroed(1, sizeof *g->faces, e);
-        if (g->faces == NULL) return false;
-        g->count = 1;
-        g->faces[0].has_box = true;
-        g->faces[0].face.box[2] = frame.width;
-        g->faces[0].face.box[3] = frame.height;
+    if (done && g->faces.count == 0 && whole && face_count(&in->object) == 0) {
+        return whole_gather(&frame, &g->faces, e);
     }
-    return done;
+    return done && faces_box(&g->faces, e);
 }
 
-/* Keys of an annotation that the record does not have and --set does not give. */
-static void extra_put(const run *r, stream_chunk *k, const msgpack_object *record,
-                      const json_t *extra)
+static void gathered_free(gathered *g)
+{
+    faces_free(&g->faces);
+    json_decref(g->extra);
+}
+
+/* Keys of annotations that the record does not have and --set does not give. */
+static void extra_put(const run *r, stream_chunk *k, const msgpack_object *record, json_t *extra)
 {
     static const char *const never[] = {"type",   "id",          "path", "faces",    "width",
                                         "height", "orientation", "exif", "exif_raw", NULL};
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)extra, key, value)
+    json_object_foreach(extra, key, value)
     {
-        bool own = object_get(record, key) != NULL;
-        for (int i = 0; never[i] != NULL; i++) own |= strcmp(never[i], key) == 0;
-        for (size_t i = 0; i + 1 < r->c->sets.count; i += 2) {
-            own |= strcmp(r->c->sets.item[i], key) == 0;
-        }
-        if (!own) put_json(k, key, value);
+        bool open = key_open(r, record, key);
+        for (int i = 0; never[i] != NULL; i++) open &= strcmp(never[i], key) != 0;
+        if (open) put_json(k, key, value);
     }
 }
 
-static void faces_put(stream_chunk *k, const gathered *g)
+static void faces_put(stream_chunk *k, const located_faces *l)
 {
-    put_array(k, "faces", g->count);
-    for (size_t i = 0; i < g->count; i++) {
-        located_face *f = &g->faces[i];
-        if (!f->has_box) f->has_box = landmark_box(f->face.landmarks, f->face.points, f->face.box);
+    put_array(k, "faces", l->count);
+    for (size_t i = 0; i < l->count; i++) {
         put_map_begin(k, NULL);
-        face_put(k, &f->face);
+        face_put(k, &l->face[i].face);
         const char *key;
         json_t *value;
-        json_object_foreach((json_t *)f->extra, key, value) put_json(k, key, value);
+        json_object_foreach(l->face[i].extra, key, value) put_json(k, key, value);
         put_map_end(k);
     }
 }
@@ -147,34 +187,46 @@ static void record_put(run *r, const stream_record *in, const gathered *g, strea
 {
     static const char *const own[] = {"faces", NULL};
     static const char *const none[] = {NULL};
-    bool keeps = g->count == 0 && !g->found;
+    bool keeps = g->faces.count == 0 && !g->found;
     record_begin(k, "photo");
     put_rest(k, r->c, &in->object, keeps ? none : own);
-    if (!keeps) faces_put(k, g);
+    if (!keeps) faces_put(k, &g->faces);
     extra_put(r, k, &in->object, g->extra);
     record_end(k);
-    r->faces += (int64_t)g->count;
 }
 
-static bool photo_locate(run *r, const stream_record *in, error *e)
+/* The photo's record, if it is to be one: into the empty chunk. */
+static void photo_locate(run *r, const stream_record *in, gathered *g, stream_chunk *k, error *e)
+{
+    if (!photo_gather(r, in, g, e)) return;
+    bool has_faces = g->faces.count > 0 || (whole && face_count(&in->object) != 0);
+    if (!g->found && !has_faces) {
+        r->without++;
+        if (missing == MISSING_DROP) return;
+        if (missing == MISSING_ERROR) {
+            error_set(e, STATUS_DATA, "no annotation for this photo");
+            return;
+        }
+    }
+    record_put(r, in, g, k);
+    if (stream_chunk_readable(k, e)) r->faces += (int64_t)g->faces.count;
+}
+
+static bool photo_pass(run *r, const stream_record *in, error *e)
 {
     if (in->is_error) return stream_writer_pass(&r->writer, in, e);
     error own = {0};
     gathered g = {0};
     stream_chunk k = {0};
     r->photos++;
-    if (faces_gather(r, in, &g, &own) && !g.found && g.count == 0) {
-        r->without++;
-        if (missing == MISSING_ERROR) error_set(&own, STATUS_DATA, "no annotation for this photo");
-    }
+    photo_locate(r, in, &g, &k, &own);
     if (own.status != 0) {
+        stream_chunk_clear(&k);
         put_error_record(&k, r->c, in->id, own.text, &in->object);
-    } else if (g.found || g.count > 0 || missing == MISSING_PASS) {
-        record_put(r, in, &g, &k);
     }
     bool done = stream_writer_put(&r->writer, &k, e);
     stream_chunk_free(&k);
-    free(g.faces);
+    gathered_free(&g);
     return done;
 }
 
@@ -185,7 +237,7 @@ static bool records_run(run *r, error *e)
     progress_start(&shown, r->c, "photos", 0);
     int got;
     while ((got = stream_reader_next(r->reader, &in, e)) == 1) {
-        bool done = photo_locate(r, in, e);
+        bool done = photo_pass(r, in, e);
         stream_record_free(in);
         if (!done) break;
         progress_add_share(&shown, 1, stream_reader_share(r->reader));
@@ -194,27 +246,50 @@ static bool records_run(run *r, error *e)
     return e->status == 0;
 }
 
+/* Entries that several photos found: what their names leave out may tell these photos apart. */
+static void shared_warn(const run *r, const annotations *a)
+{
+    const annotation *first = NULL;
+    int64_t shared = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        const annotation *entry = &a->entry[i];
+        if (entry->photos < 2) continue;
+        shared++;
+        if (first == NULL) first = entry;
+        cli_detail(r->c, "%s: %s fits %" PRId64 " photos", a->path, entry->name, entry->photos);
+    }
+    if (shared == 0) return;
+    cli_warn(r->c,
+             "%s: %" PRId64
+             " entries fit several photos each, which all got their faces (%s fits %" PRId64
+             "); unless these are copies, name their folders in it",
+             a->path, shared, first->name, first->photos);
+}
+
+static void source_note(const run *r, const source *s)
+{
+    int64_t unclaimed = 0;
+    for (size_t i = 0; i < s->a->count; i++) unclaimed += s->a->entry[i].photos == 0;
+    cli_note(r->c,
+             "%s: %zu entries, %" PRId64 " without a photo; %" PRId64
+             " photos with an entry, %" PRId64 " without, %" PRId64 " ambiguous",
+             s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous);
+    if (s->a->strays > 0) {
+        cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
+                 s->a->strays);
+    }
+    for (size_t i = 0; i < s->a->count && r->c->verbose > 0; i++) {
+        if (s->a->entry[i].photos > 0) continue;
+        cli_detail(r->c, "%s: no photo for %s", s->a->path, s->a->entry[i].name);
+    }
+    shared_warn(r, s->a);
+}
+
 static void summary_note(const run *r)
 {
     cli_note(r->c, "%" PRId64 " photos, %" PRId64 " faces, %" PRId64 " photos without annotation",
              r->photos, r->faces, r->without);
-    for (size_t i = 0; i < r->sources; i++) {
-        const source *s = &r->source[i];
-        int64_t unclaimed = 0;
-        for (size_t k = 0; k < s->a->count; k++) unclaimed += !s->a->entry[k].claimed;
-        cli_note(r->c,
-                 "%s: %zu entries, %" PRId64 " without a photo; %" PRId64
-                 " photos with an entry, %" PRId64 " without, %" PRId64 " ambiguous",
-                 s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous);
-        if (s->a->strays > 0) {
-            cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
-                     s->a->strays);
-        }
-        for (size_t k = 0; k < s->a->count && r->c->verbose > 0; k++) {
-            if (s->a->entry[k].claimed) continue;
-            cli_detail(r->c, "%s: no photo for %s", s->a->path, s->a->entry[k].name);
-        }
-    }
+    for (size_t i = 0; i < r->sources; i++) source_note(r, &r->source[i]);
 }
 
 static bool is_folder(const char *path)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct options {
     int64_t count, first, size;
@@ -41,6 +42,25 @@ typedef struct picture {
 static const char *source_name(const options *o)
 {
     return o->generator ? standin_names[o->generator - 1] : "drawn";
+}
+
+/* JSON is UTF-8, and what a picture is said to be must be true; `source` is a name, the user's. */
+static bool check_sets(const cli *c, error *e)
+{
+    static const char *const own[] = {"label", "upright", NULL};
+    for (int i = 0; own[i]; i++) {
+        if (cli_set_has(c, own[i], strlen(own[i])))
+            return error_set(e, STATUS_USAGE, "--set: the key '%s' is given by the pictures",
+                             own[i]);
+    }
+    for (size_t i = 0; i < c->sets.count; i++) {
+        json_t *text = json_string(c->sets.item[i]);
+        if (!text)
+            return error_set(e, STATUS_USAGE, "--set: '%s' is not UTF-8, which annotations are in",
+                             c->sets.item[i]);
+        json_decref(text);
+    }
+    return true;
 }
 
 static bool add_sets(json_t *row, const cli *c)
@@ -181,26 +201,40 @@ static bool take_picture(void *context, void *item, error *e)
     return e->status == 0;
 }
 
-static bool run(job *j, error *e)
+/* The annotations appear last: where they are, the pictures are complete. So those of an earlier
+   run go first. */
+static bool begin_annotations(job *j, const char *folder, error *e)
 {
-    const char *folder = j->c->output;
-    if (!folder || strcmp(folder, "-") == 0) {
-        return error_set(e, STATUS_USAGE, "name a folder for the pictures with -o");
-    }
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return error_set(e, STATUS_CANNOT_CREATE, "%s: ", folder);
     char *path = memory_allocate(strlen(folder) + 32, 1, e);
     if (!path) return false;
     sprintf(path, "%s/annotations.jsonl", folder);
-    /* The annotations appear last: where they are, the pictures are complete. */
     bool open = output_open(&j->annotations, path, false, e);
+    if (open && unlink(path) != 0 && errno != ENOENT)
+        error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
     free(path);
-    if (!open) return false;
-    progress_start(&j->progress, j->c, "pictures", j->o.count);
-    parallel_plan plan = {next_picture, make_picture, take_picture, free_picture};
-    parallel_map(&plan, j, j->c->threads, 0, e);
-    progress_end(&j->progress);
-    return output_commit(&j->annotations, e);
+    return open;
+}
+
+static void run(job *j, error *e)
+{
+    const char *folder = j->c->output;
+    if (!folder || strcmp(folder, "-") == 0) {
+        error_set(e, STATUS_USAGE, "name a folder for the pictures with -o");
+        return;
+    }
+    if (!check_sets(j->c, e)) return;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        error_set(e, STATUS_CANNOT_CREATE, "%s: ", folder);
+        return;
+    }
+    if (!begin_annotations(j, folder, e)) return;
+    if (e->status == 0) {
+        progress_start(&j->progress, j->c, "pictures", j->o.count);
+        parallel_plan plan = {next_picture, make_picture, take_picture, free_picture};
+        parallel_map(&plan, j, j->c->threads, 0, e);
+        progress_end(&j->progress);
+    }
+    output_commit(&j->annotations, e);
 }
 
 int main(int argc, char **argv)

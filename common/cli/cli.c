@@ -208,6 +208,14 @@ static bool take_sets(cli *c, const cli_strings *sets, error *e)
     return true;
 }
 
+bool cli_set_has(const cli *c, const char *key, size_t length)
+{
+    for (size_t i = 0; c && i + 1 < c->sets.count; i += 2)
+        if (strlen(c->sets.item[i]) == length && memcmp(c->sets.item[i], key, length) == 0)
+            return true;
+    return false;
+}
+
 /* ---- Inputs -------------------------------------------------------------------------------------
  */
 

@@ -104,6 +104,9 @@ void cli_warn(const cli *c, const char *format, ...) __attribute__((format(print
 void cli_note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_detail(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Does --set give this key (`length` bytes)? Never when c is NULL. */
+bool cli_set_has(const cli *c, const char *key, size_t length);
+
 bool cli_strings_add(cli_strings *list, const char *string, error *e);
 void cli_strings_free(cli_strings *list);
 

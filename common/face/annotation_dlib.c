@@ -105,8 +105,7 @@ static void element_end(void *context, const XML_Char *name)
     if (strcmp(name, "box") != 0 || !r->in_box) return;
     r->in_box = false;
     if (r->ignored || r->e->status != 0) return;
-    bool usable = r->box[0] < r->box[2] && r->box[1] < r->box[3];
-    if (!annotations_add_face(r->a, usable ? r->box : NULL, r->landmarks, parts_count(r), r->e)) {
+    if (!annotations_add_face(r->a, r->box, r->landmarks, parts_count(r), r->e)) {
         XML_StopParser(r->parser, XML_FALSE);
     }
 }

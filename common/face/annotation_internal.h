@@ -6,11 +6,12 @@
 
 /* Adds an entry (a copy of `length` bytes of `name`), to which the faces added next belong. */
 annotation *annotations_add(annotations *a, const char *name, size_t length, error *e);
-/* Adds a face of the latest entry: box and landmarks may be NULL or hold numbers that are not
-   finite, and then are none; without both there is no face. */
+/* Adds a face of the latest entry. Boxes of no size, landmarks all on one spot and numbers that are
+   not finite mark what nobody measured: such a box and such landmarks are none, like NULL. Without
+   both there is no face. */
 bool annotations_add_face(annotations *a, const double *box, const double *landmarks, int points,
                           error *e);
-/* Orders the entries by stem, once all are there. */
+/* Orders the entries for annotations_find, once all are there. */
 bool annotations_sort(annotations *a, error *e);
 
 bool annotations_read_lines(annotations *a, const char *bytes, size_t size, error *e);

@@ -2,6 +2,7 @@
 #include "face/annotation_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,29 @@ static json_t *rest_of(const json_t *object, const char *const *without)
 /* ---- Our own ------------------------------------------------------------------------------------
  */
 
+/* A box is x0, y0, x1, y1. */
+static bool own_box_check(const double box[4], error *e)
+{
+    if (!(box[2] < box[0] || box[3] < box[1])) return true;
+    return error_set(e, STATUS_DATA, "box %g,%g,%g,%g is turned round; it must be x0, y0, x1, y1",
+                     box[0], box[1], box[2], box[3]);
+}
+
+/* A scheme is text or a number, and says how many landmarks there are. */
+static bool own_scheme_check(const json_t *scheme, int points, error *e)
+{
+    if (points == 0 || scheme == NULL || json_is_null(scheme)) return true;
+    char text[24] = "";
+    if (json_is_integer(scheme)) {
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(scheme));
+    }
+    const char *said = json_is_string(scheme) ? json_string_value(scheme) : text;
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "%d", points);
+    if (strcmp(said, wanted) == 0) return true;
+    return error_set(e, STATUS_DATA, "a face of scheme '%.20s' has %d landmarks", said, points);
+}
+
 static bool own_face_add(annotations *a, const json_t *object, error *e)
 {
     static const char *const read[] = {"box", "landmarks", "scheme", NULL};
@@ -70,7 +94,10 @@ static bool own_face_add(annotations *a, const json_t *object, error *e)
         !key_numbers(object, "landmarks", landmarks, 2 * LANDMARKS_MOST, &numbers, e)) {
         return false;
     }
-    if (!numbers_fit(sides, numbers, e)) return false;
+    if (!numbers_fit(sides, numbers, e) || (sides == 4 && !own_box_check(box, e)) ||
+        !own_scheme_check(json_object_get(object, "scheme"), numbers / 2, e)) {
+        return false;
+    }
     size_t before = a->face_count;
     if (!annotations_add_face(a, sides == 4 ? box : NULL, landmarks, numbers / 2, e)) return false;
     if (a->face_count > before) a->face[before].extra = rest_of(object, read);
@@ -91,7 +118,9 @@ static bool own_add(annotations *a, const json_t *object, error *e)
     if (entry == NULL) return false;
     entry->extra = rest_of(object, read);
     const json_t *upright = json_object_get(object, "upright");
-    if (json_is_boolean(upright)) entry->upright = json_is_true(upright);
+    if (json_is_boolean(upright)) {
+        entry->upright = json_is_true(upright) ? UPRIGHT_YES : UPRIGHT_NO;
+    }
     for (size_t i = 0; i < json_array_size(faces); i++) {
         if (!own_face_add(a, json_array_get(faces, i), e)) return false;
     }
@@ -242,7 +271,7 @@ static bool coco_face_add(annotations *a, const json_t *object, error *e)
         box[2] += box[0];
         box[3] += box[1];
     }
-    return annotations_add_face(a, has_box && box[2] > box[0] ? box : NULL, landmarks, points, e);
+    return annotations_add_face(a, has_box ? box : NULL, landmarks, points, e);
 }
 
 typedef struct coco_face {

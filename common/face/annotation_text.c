@@ -88,15 +88,28 @@ bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, err
             numbers[2] += numbers[0];
             numbers[3] += numbers[1];
         }
-        /* Boxes of no size mark faces that nobody measured. */
-        bool usable = !box || (numbers[2] > numbers[0] && numbers[3] > numbers[1]);
-        if (usable &&
-            !annotations_add_face(a, box ? numbers : NULL, box ? NULL : numbers, box ? 0 : 5, e)) {
+        if (!annotations_add_face(a, box ? numbers : NULL, box ? NULL : numbers, box ? 0 : 5, e)) {
             return false;
         }
     }
     if (found == count) return true;
     return error_set(e, STATUS_DATA, "line 1 says %ld entries, but there are %ld", count, found);
+}
+
+/* How many points a line "n_points: 68" promises, with or without blanks at the colon. True unless
+   it is such a line without a count. */
+static bool promise_read(const line_reader *r, long *promised, error *e)
+{
+    static const char key[] = "n_points";
+    size_t length = strlen(key);
+    if (strncmp(r->word[0], key, length) != 0) return true;
+    const char *at = r->word[0] + length;
+    int words = r->words < WORDS_MOST ? r->words : WORDS_MOST;
+    for (int i = 1; *at == ':' || (*at == '\0' && i < words);) {
+        at = *at == ':' ? at + 1 : r->word[i++];
+    }
+    *promised = word_count(at);
+    return *promised >= 0 || error_set(e, STATUS_DATA, "line %zu: no number of points", r->number);
 }
 
 /* "version: 1", "n_points: 68", "{", a line "x y" for every point, "}". */
@@ -112,9 +125,7 @@ bool annotations_read_pts(annotations *a, const char *name, const char *bytes, s
         if (r.words == 0) continue;
         if (!opened) {
             opened = strcmp(r.word[0], "{") == 0;
-            if (r.words == 2 && strcmp(r.word[0], "n_points:") == 0) {
-                promised = word_count(r.word[1]);
-            }
+            if (!promise_read(&r, &promised, e)) return false;
             continue;
         }
         closed = strcmp(r.word[0], "}") == 0;

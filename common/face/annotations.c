@@ -27,7 +27,7 @@ annotation *annotations_add(annotations *a, const char *name, size_t length, err
     }
     if (!grow((void **)&a->entry, &a->capacity, a->count + 1, sizeof *a->entry, e)) return NULL;
     annotation *entry = &a->entry[a->count];
-    *entry = (annotation){.first = a->face_count, .upright = -1};
+    *entry = (annotation){.first = a->face_count};
     entry->name = memory_allocate(length + 1, 1, e);
     if (entry->name == NULL) return NULL;
     memcpy(entry->name, name, length);
@@ -44,6 +44,11 @@ static bool all_finite(const double *numbers, int count)
     return true;
 }
 
+static bool box_usable(const double *box)
+{
+    return all_finite(box, 4) && box[0] < box[2] && box[1] < box[3];
+}
+
 bool annotations_add_face(annotations *a, const double *box, const double *landmarks, int points,
                           error *e)
 {
@@ -51,7 +56,9 @@ bool annotations_add_face(annotations *a, const double *box, const double *landm
         return error_set(e, STATUS_DATA, "a face has %d landmarks; known are 68, 7 and 5", points);
     }
     if (landmarks == NULL || !all_finite(landmarks, 2 * points)) points = 0;
-    if (box != NULL && !all_finite(box, 4)) box = NULL;
+    double unused[4];
+    if (points != 0 && !landmark_box(landmarks, points, unused)) points = 0;
+    if (box != NULL && !box_usable(box)) box = NULL;
     if (box == NULL && points == 0) return true;
     size_t numbers = 2 * (size_t)points;
     if (a->entry[a->count - 1].count == FACES_MOST) {
@@ -83,6 +90,6 @@ void annotations_free(annotations *a)
     free(a->entry);
     free(a->face);
     free(a->coordinate);
-    free(a->by_stem);
+    free(a->ordered);
     free(a);
 }

@@ -29,13 +29,16 @@ typedef struct annotated_face {
     json_t *extra; /* other keys; NULL: none */
 } annotated_face;
 
+/* What coordinates are of, as an entry says itself. */
+typedef enum uprightness { UPRIGHT_NOT_SAID, UPRIGHT_NO, UPRIGHT_YES } uprightness;
+
 /* What a file says about one photo. */
 typedef struct annotation {
-    char *name;          /* path, file name, or number, as in the file */
-    bool no_suffix;      /* the name is one without the photo's suffix (.pts, .npy, FDF) */
-    bool relative;       /* coordinates are relative to width and height */
-    int upright;         /* coordinates of the photo turned upright: 1; stored: 0; -1: not said */
-    bool claimed;        /* a photo has found it */
+    char *name;     /* path, file name, or number, as in the file */
+    bool no_suffix; /* the name is one without the photo's suffix (.pts, .npy, FDF) */
+    bool relative;  /* coordinates are relative to width and height */
+    uprightness upright;
+    int64_t photos;      /* that have found it */
     size_t first, count; /* faces */
     json_t *extra;       /* other keys; NULL: none */
 } annotation;
@@ -49,8 +52,8 @@ typedef struct annotations {
     size_t face_count, face_capacity;
     double *coordinate;
     size_t coordinate_count, coordinate_capacity;
-    size_t strays;   /* COCO: faces of images that are not in the file */
-    size_t *by_stem; /* entries ordered by the stem of their names */
+    size_t strays;        /* COCO: faces of images that are not in the file */
+    annotation **ordered; /* as they are looked up */
 } annotations;
 
 /* Reads a file or folder. `path` must outlive the result. STATUS_NO_INPUT, STATUS_DATA with the
@@ -62,9 +65,10 @@ typedef enum match { MATCH_NONE, MATCH_ONE, MATCH_AMBIGUOUS } match;
 
 /* Finds the entry of a photo's path (or id). Only entries whose file name without suffix is the
    photo's come into question. Best is the same name; then names whose folders agree from the end as
-   far as both have any, the same suffix before another, more agreeing folders before fewer; last an
-   entry whose folders disagree, if it is the only one of that file name and no photo claimed it.
-   Two equally good ones are ambiguous. Claims what it finds. */
+   far as both have any ("..": as far as that), the same suffix before another, more agreeing
+   folders before fewer. Two equally good ones are ambiguous. Counts the photo at what it finds.
+   What a photo finds depends on its path alone, not on photos before it; the time grows with the
+   logarithm of the number of entries. */
 match annotations_find(annotations *a, const char *path, annotation **found);
 
 #endif

@@ -172,5 +172,6 @@ bool landmark_box(const double *landmarks, int points, double box[4])
         box[2] = centre.x + FACE_SIDE * d / 2;
         box[3] = centre.y + FACE_SIDE * d / 2;
     }
-    return box[0] < box[2] && box[1] < box[3];
+    return box[0] < box[2] && box[1] < box[3] && isfinite(box[2] - box[0]) &&
+           isfinite(box[3] - box[1]);
 }

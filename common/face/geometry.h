@@ -46,7 +46,7 @@ rectangle rectangle_common(rectangle a, rectangle b);
 
 /* A face box {x0, y0, x1, y1} from landmarks alone: their bounding box for 68; for 5 and 7 a square
    of 2.3 times the eyes' distance d, its centre 0.7 d from the eyes' midpoint towards the nose.
-   False when the points leave no box (all on one spot). */
+   False when the points leave no box: all on one spot, or too far apart for numbers. */
 bool landmark_box(const double *landmarks, int points, double box[4]);
 
 #endif

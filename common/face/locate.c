@@ -33,7 +33,8 @@ static bool mapping_make(const annotation *entry, const photo_frame *frame,
                          const locate_options *options, mapping *m, error *e)
 {
     bool array = entry->no_suffix && !entry->relative && options->resized_to > 0;
-    bool upright = entry->upright < 0 ? options->upright : entry->upright == 1;
+    bool upright =
+        entry->upright == UPRIGHT_NOT_SAID ? options->upright : entry->upright == UPRIGHT_YES;
     *m = (mapping){1, 1, upright && frame->orientation != 1, frame};
     bool needed = entry->relative || array || m->turn;
     if (needed && !frame->known) {
@@ -59,7 +60,7 @@ static void point_map(const mapping *m, double *x, double *y)
 
 static located_face face_map(const annotations *a, const annotated_face *from, const mapping *m)
 {
-    located_face to = {.has_box = from->has_box, .extra = from->extra};
+    located_face to = {.has_box = from->has_box};
     to.face.points = from->points;
     if (from->has_box) {
         double x0 = from->box[0], y0 = from->box[1], x1 = from->box[2], y1 = from->box[3];
@@ -78,6 +79,21 @@ static located_face face_map(const annotations *a, const annotated_face *from, c
     return to;
 }
 
+bool extra_merge(json_t **to, json_t *from, error *e)
+{
+    if (from == NULL) return true;
+    if (*to == NULL) {
+        *to = json_incref(from);
+        return true;
+    }
+    json_t *both = json_copy(*to);
+    bool merged = both != NULL && json_object_update_missing(both, from) == 0;
+    json_decref(merged ? *to : both);
+    if (!merged) return error_set(e, STATUS_SYSTEM, "out of memory");
+    *to = both;
+    return true;
+}
+
 static void face_complete(located_face *to, const located_face *from)
 {
     if (!to->has_box && from->has_box) {
@@ -91,7 +107,7 @@ static void face_complete(located_face *to, const located_face *from)
 }
 
 /* The face whose box holds the centre of the landmarks. */
-static located_face *face_around(located_face *faces, size_t count, const located_face *landmarks)
+static located_face *face_around(const located_faces *l, const located_face *landmarks)
 {
     double x = 0, y = 0;
     int points = landmarks->face.points;
@@ -100,69 +116,59 @@ static located_face *face_around(located_face *faces, size_t count, const locate
         x += landmarks->face.landmarks[2 * i] / points;
         y += landmarks->face.landmarks[2 * i + 1] / points;
     }
-    for (size_t i = 0; i < count; i++) {
-        const double *b = faces[i].face.box;
-        if (faces[i].has_box && x >= b[0] && y >= b[1] && x <= b[2] && y <= b[3]) return &faces[i];
+    for (size_t i = 0; i < l->count; i++) {
+        const double *b = l->face[i].face.box;
+        if (l->face[i].has_box && x >= b[0] && y >= b[1] && x <= b[2] && y <= b[3]) {
+            return &l->face[i];
+        }
     }
     return NULL;
 }
 
 bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
-                 const locate_options *options, located_face **faces, size_t *count, error *e)
+                 const locate_options *options, located_faces *to, error *e)
 {
     mapping m;
     if (entry->count == 0) return true;
     if (!mapping_make(entry, frame, options, &m, e)) return false;
-    bool first = *count == 0;
+    bool first = to->count == 0, done = true;
     if (first) {
-        *faces = memory_allocate(entry->count, sizeof **faces, e);
-        if (*faces == NULL) return false;
+        to->face = memory_zeroed(entry->count, sizeof *to->face, e);
+        if (to->face == NULL) return false;
+        to->count = entry->count;
     }
-    for (size_t i = 0; i < entry->count; i++) {
-        located_face from = face_map(a, &a->face[entry->first + i], &m);
+    for (size_t i = 0; i < entry->count && done; i++) {
+        const annotated_face *said = &a->face[entry->first + i];
+        located_face from = face_map(a, said, &m), *known = &to->face[i];
         if (first) {
-            (*faces)[(*count)++] = from;
-            continue;
+            *known = from;
+        } else {
+            if (to->count != entry->count) known = face_around(to, &from);
+            if (known == NULL) continue;
+            face_complete(known, &from);
         }
-        located_face *to =
-            *count == entry->count ? &(*faces)[i] : face_around(*faces, *count, &from);
-        if (to != NULL) face_complete(to, &from);
+        done = extra_merge(&known->extra, said->extra, e);
+    }
+    return done;
+}
+
+bool faces_box(located_faces *l, error *e)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        located_face *f = &l->face[i];
+        if (f->has_box) continue;
+        f->has_box = landmark_box(f->face.landmarks, f->face.points, f->face.box);
+        if (!f->has_box) {
+            return error_set(e, STATUS_DATA, "face %zu has no box, and its landmarks leave none",
+                             i);
+        }
     }
     return true;
 }
 
-void put_json(stream_chunk *k, const char *key, const json_t *value)
+void faces_free(located_faces *l)
 {
-    const char *name;
-    json_t *inner;
-    size_t i;
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        put_text_n(k, key, json_string_value(value), json_string_length(value));
-        break;
-    case JSON_INTEGER:
-        put_integer(k, key, json_integer_value(value));
-        break;
-    case JSON_REAL:
-        put_number(k, key, json_real_value(value));
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        put_boolean(k, key, json_is_true(value));
-        break;
-    case JSON_ARRAY:
-        put_array(k, key, json_array_size(value));
-        json_array_foreach(value, i, inner) put_json(k, NULL, inner);
-        break;
-    case JSON_OBJECT:
-        put_map_begin(k, key);
-        json_object_foreach((json_t *)value, name, inner) put_json(k, name, inner);
-        put_map_end(k);
-        break;
-    case JSON_NULL: {
-        msgpack_object nil = {.type = MSGPACK_OBJECT_NIL};
-        put_object(k, key, &nil);
-        break;
-    }
-    }
+    for (size_t i = 0; i < l->count; i++) json_decref(l->face[i].extra);
+    free(l->face);
+    *l = (located_faces){0};
 }

@@ -19,22 +19,33 @@ typedef struct locate_options {
                           0: not */
 } locate_options;
 
-/* One face being put together from several files; `extra` is borrowed from the first. */
+/* One face being put together from several files. */
 typedef struct located_face {
     face face;
     bool has_box;
-    const json_t *extra;
+    json_t *extra; /* other keys; NULL: none */
 } located_face;
 
-/* Adds what one entry says to the `*count` faces so far (room for FACES_MOST; caller frees *faces).
-   The first entry that has faces gives them; later ones give boxes to faces without, and landmarks
-   to faces that have fewer points: face by face when there are as many, else to the face whose box
-   holds the landmarks' centre. Coordinates become those of the stored image. STATUS_DATA when the
-   photo's size is needed and unknown. */
-bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
-                 const locate_options *options, located_face **faces, size_t *count, error *e);
+/* The faces of one photo being put together. Start from `located_faces l = {0}`. */
+typedef struct located_faces {
+    located_face *face;
+    size_t count;
+} located_faces;
 
-/* Adds a JSON value under a key to the map being built. */
-void put_json(stream_chunk *k, const char *key, const json_t *value);
+/* Adds what one entry says to the faces so far. The first entry that has faces gives them; later
+   ones give boxes to faces without, landmarks to faces that have fewer points, and keys that they
+   lack: face by face when there are as many, else to the face whose box holds the landmarks'
+   centre. Coordinates become those of the stored image. STATUS_DATA when the photo's size is needed
+   and unknown. */
+bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
+                 const locate_options *options, located_faces *to, error *e);
+
+/* Gives faces without a box the one that their landmarks leave. STATUS_DATA when they leave none.
+ */
+bool faces_box(located_faces *l, error *e);
+void faces_free(located_faces *l);
+
+/* Adds the keys of `from` (may be NULL) that `*to` lacks. Start from NULL; caller json_decrefs. */
+bool extra_merge(json_t **to, json_t *from, error *e);
 
 #endif

@@ -167,11 +167,8 @@ static void pixels_make(producer *w, const variant *v, int column, error *e)
 
 static bool label_given(const producer *w)
 {
-    const cli_strings *sets = &w->options->c->sets;
-    for (size_t i = 0; i + 1 < sets->count; i += 2) {
-        if (strcmp(sets->item[i], "label") == 0) return true;
-    }
-    return object_get(&w->in->object, "label") != NULL;
+    return cli_set_has(w->options->c, "label", strlen("label")) ||
+           object_get(&w->in->object, "label") != NULL;
 }
 
 static void record_put(producer *w, const char *id, const variant *v, int column, error *e)

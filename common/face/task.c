@@ -1,6 +1,8 @@
 /* Task files and headers: reading, checking, looking up. */
 #include "face/task.h"
 
+#include "stream/json.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -405,45 +407,6 @@ task_list *task_list_parse(const char *json, size_t length, error *e)
     return list;
 }
 
-/* Texts, numbers, booleans, arrays and maps of them; anything else becomes null. */
-static json_t *json_from_object(const msgpack_object *o)
-{
-    switch (o->type) {
-    case MSGPACK_OBJECT_BOOLEAN:
-        return json_boolean(o->via.boolean);
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        return json_integer((json_int_t)o->via.u64);
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return json_integer(o->via.i64);
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        return isfinite(o->via.f64) ? json_real(o->via.f64) : json_null();
-    case MSGPACK_OBJECT_STR:
-        return json_stringn(o->via.str.ptr, o->via.str.size);
-    case MSGPACK_OBJECT_ARRAY: {
-        json_t *array = json_array();
-        for (uint32_t i = 0; i < o->via.array.size; i++) {
-            json_array_append_new(array, json_from_object(&o->via.array.ptr[i]));
-        }
-        return array;
-    }
-    case MSGPACK_OBJECT_MAP: {
-        json_t *map = json_object();
-        for (uint32_t i = 0; i < o->via.map.size; i++) {
-            const msgpack_object *key = &o->via.map.ptr[i].key;
-            char name[64];
-            if (key->type != MSGPACK_OBJECT_STR || key->via.str.size >= sizeof name) continue;
-            memcpy(name, key->via.str.ptr, key->via.str.size);
-            name[key->via.str.size] = 0;
-            json_object_set_new(map, name, json_from_object(&o->via.map.ptr[i].val));
-        }
-        return map;
-    }
-    default:
-        return json_null();
-    }
-}
-
 task_list *task_list_from_header(const msgpack_object *tasks, error *e)
 {
     if (!tasks) {
@@ -451,6 +414,10 @@ task_list *task_list_from_header(const msgpack_object *tasks, error *e)
         return NULL;
     }
     json_t *root = json_from_object(tasks);
+    if (!root) {
+        error_set(e, STATUS_SYSTEM, "out of memory");
+        return NULL;
+    }
     task_list *list = list_from_json(root, false, e);
     if (!list) error_context(e, "header: tasks");
     json_decref(root);

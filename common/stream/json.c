@@ -191,3 +191,100 @@ bool json_print_record(const msgpack_object *map, const msgpack_object *header, 
     json_decref(json);
     return printed;
 }
+
+json_t *json_from_object(const msgpack_object *o)
+{
+    const json_context context = {0};
+    return value_to_json(&context, o);
+}
+
+/* ---- From JSON ----------------------------------------------------------------------------------
+ */
+
+static msgpack_object json_to_object(const json_t *value, msgpack_zone *zone, bool *failed);
+
+static void *zone_room(msgpack_zone *zone, size_t count, size_t size, bool *failed)
+{
+    void *room = msgpack_zone_malloc(zone, count * size);
+    if (room == NULL) *failed = true;
+    return room;
+}
+
+static msgpack_object json_to_text(const char *text, size_t length)
+{
+    msgpack_object o = {.type = MSGPACK_OBJECT_STR};
+    o.via.str.ptr = text;
+    o.via.str.size = (uint32_t)length;
+    return o;
+}
+
+static msgpack_object json_to_array(const json_t *value, msgpack_zone *zone, bool *failed)
+{
+    msgpack_object o = {.type = MSGPACK_OBJECT_ARRAY};
+    size_t count = json_array_size(value);
+    o.via.array.ptr = zone_room(zone, count, sizeof *o.via.array.ptr, failed);
+    for (size_t i = 0; i < count && !*failed; i++) {
+        o.via.array.ptr[i] = json_to_object(json_array_get(value, i), zone, failed);
+        o.via.array.size++;
+    }
+    return o;
+}
+
+static msgpack_object json_to_map(const json_t *value, msgpack_zone *zone, bool *failed)
+{
+    msgpack_object o = {.type = MSGPACK_OBJECT_MAP};
+    const char *name;
+    size_t length;
+    json_t *inner;
+    o.via.map.ptr = zone_room(zone, json_object_size(value), sizeof *o.via.map.ptr, failed);
+    json_object_keylen_foreach((json_t *)value, name, length, inner)
+    {
+        if (*failed) break;
+        msgpack_object_kv *pair = &o.via.map.ptr[o.via.map.size++];
+        pair->key = json_to_text(name, length);
+        pair->val = json_to_object(inner, zone, failed);
+    }
+    return o;
+}
+
+/* Texts stay those of the JSON value. */
+static msgpack_object json_to_object(const json_t *value, msgpack_zone *zone, bool *failed)
+{
+    msgpack_object o = {.type = MSGPACK_OBJECT_NIL};
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        return json_to_text(json_string_value(value), json_string_length(value));
+    case JSON_INTEGER:
+        o.type = json_integer_value(value) < 0 ? MSGPACK_OBJECT_NEGATIVE_INTEGER
+                                               : MSGPACK_OBJECT_POSITIVE_INTEGER;
+        o.via.i64 = json_integer_value(value);
+        return o;
+    case JSON_REAL:
+        o.type = MSGPACK_OBJECT_FLOAT64;
+        o.via.f64 = json_real_value(value);
+        return o;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        o.type = MSGPACK_OBJECT_BOOLEAN;
+        o.via.boolean = json_is_true(value);
+        return o;
+    case JSON_ARRAY:
+        return json_to_array(value, zone, failed);
+    case JSON_OBJECT:
+        return json_to_map(value, zone, failed);
+    default:
+        return o;
+    }
+}
+
+void put_json(stream_chunk *k, const char *key, const json_t *value)
+{
+    msgpack_zone zone;
+    bool failed = !msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE);
+    if (!failed) {
+        msgpack_object o = json_to_object(value, &zone, &failed);
+        if (!failed) put_object(k, key, &o);
+        msgpack_zone_destroy(&zone);
+    }
+    k->failed |= failed;
+}

@@ -4,6 +4,7 @@
 
 #include "stream/record.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 /* Prints a map as one line of JSON. Binary fields that the stream format defines as numbers
@@ -13,5 +14,13 @@
    STATUS_IO. */
 bool json_print_record(const msgpack_object *map, const msgpack_object *header, bool base64,
                        FILE *to, const char *name, error *e);
+
+/* A value as JSON, like json_print_record's without base64 and header. Caller json_decrefs; NULL:
+   no memory. */
+json_t *json_from_object(const msgpack_object *o);
+
+/* Adds a JSON value of any depth under a key to the map being built, or to an array with key NULL.
+ */
+void put_json(stream_chunk *k, const char *key, const json_t *value);
 
 #endif

@@ -279,9 +279,7 @@ void put_array(stream_chunk *k, const char *key, size_t count)
 
 static bool is_set(const cli *c, const msgpack_object *key)
 {
-    for (size_t i = 0; c && i < c->sets.count; i += 2)
-        if (is_string(key, c->sets.item[i])) return true;
-    return false;
+    return key->type == MSGPACK_OBJECT_STR && cli_set_has(c, key->via.str.ptr, key->via.str.size);
 }
 
 static bool is_own(const char *const *own, const msgpack_object *key)

@@ -1,11 +1,14 @@
 /* Writing streams. */
 #include "stream/writer.h"
 
+#include "stream/scan.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { REASONS_MOST = 10 }; /* said on standard error, by one tool */
+enum { RECORD_HEAD = 5 }; /* bytes of a finished record before its first key */
 
 /* ---- Provenance ---------------------------------------------------------------------------------
  */
@@ -81,9 +84,49 @@ bool stream_writer_header_end(stream_writer *w, error *e)
     return write_bytes(w, w->header.bytes.data, w->header.bytes.size, e);
 }
 
+/* The id of a record that cannot be read as a whole, unless it stands behind what makes it so.
+   Caller frees; NULL: none found. */
+static char *record_id(const char *bytes, size_t size)
+{
+    char *id = NULL;
+    bool key = true, is_id = false;
+    msgpack_unpacked part;
+    msgpack_unpacked_init(&part);
+    for (size_t at = RECORD_HEAD; id == NULL; key = !key) {
+        if (msgpack_unpack_next(&part, bytes, size, &at) != MSGPACK_UNPACK_SUCCESS) break;
+        bool text = part.data.type == MSGPACK_OBJECT_STR;
+        const msgpack_object_str *s = &part.data.via.str;
+        if (is_id && text) id = strndup(s->ptr, s->size);
+        is_id = key && text && s->size == 2 && memcmp(s->ptr, "id", 2) == 0;
+    }
+    msgpack_unpacked_destroy(&part);
+    return id;
+}
+
+bool stream_chunk_readable(const stream_chunk *k, error *e)
+{
+    const unsigned char *bytes = (const unsigned char *)k->bytes.data;
+    for (size_t at = 0; at < k->bytes.size && !k->failed;) {
+        stream_scan scan = {0};
+        if (stream_scan_value(&scan, bytes + at, k->bytes.size - at) != SCAN_DONE) {
+            char *id = record_id(k->bytes.data + at, k->bytes.size - at);
+            error_set(e, STATUS_DATA,
+                      "record '%.200s' is over what readers take: %d GiB, %d values, %d levels of "
+                      "nesting",
+                      id == NULL ? "" : id, (int)(SCAN_SIZE_MAX >> 30), SCAN_VALUES_MAX,
+                      SCAN_DEPTH_MAX);
+            free(id);
+            return false;
+        }
+        at += scan.position;
+    }
+    return true;
+}
+
 bool stream_writer_put(stream_writer *w, stream_chunk *k, error *e)
 {
     if (k->failed) return error_set(e, STATUS_SYSTEM, "out of memory, or a record over 4 GiB");
+    if (!stream_chunk_readable(k, e)) return false;
     note_error_records(w->c, k, REASONS_MOST - w->c->error_count);
     w->records += k->records;
     w->errors += k->errors;

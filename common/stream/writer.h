@@ -24,6 +24,10 @@ bool stream_writer_open(stream_writer *w, cli *c, const char *kind, error *e);
 stream_chunk *stream_writer_header_begin(stream_writer *w, const msgpack_object *previous);
 bool stream_writer_header_end(stream_writer *w, error *e);
 
+/* Are the finished records within what readers take (stream/scan.h)? Else STATUS_DATA with the id
+   of the first that is not. stream_writer_put refuses such a chunk. */
+bool stream_chunk_readable(const stream_chunk *k, error *e);
+
 /* Writes the finished records of a chunk and clears it. Of the error records in it, all of a tool's
    together, the first few are said on standard error; the rest is counted at the end. */
 bool stream_writer_put(stream_writer *w, stream_chunk *k, error *e);

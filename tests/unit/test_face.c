@@ -280,25 +280,34 @@ static void check_match(annotations *a, const char *path, match wanted, size_t e
 
 static void test_matching(void **state)
 {
-    static const char *const names[] = {"a/1.jpg", "b/1.jpg", "2.jpg", "2.png", "/x/deep/3.jpg",
-                                        "c/4.jpg", "5",       "6.jpg", "6.jpg"};
+    static const char *const names[] = {
+        "a/1.jpg", "b/1.jpg", "2.jpg",   "2.png", "/x/deep/3.jpg", "c/4.jpg",   "5",
+        "6.jpg",   "6.jpg",   "d/7.jpg", "7.png", "../e/8.jpg",    "e/f/9.jpg", "g/f/9.png"};
     annotations *a = calloc(1, sizeof *a);
     error e = {0};
-    for (size_t i = 0; i < 9; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_non_null(annotations_add(a, names[i], strlen(names[i]), &e));
     a->entry[6].no_suffix = true;
     assert_true(annotations_sort(a, &e));
     check_match(a, "photos/a/1.jpg", MATCH_ONE, 0);
     check_match(a, "./b//1.jpg", MATCH_ONE, 1);
     check_match(a, "1.jpg", MATCH_AMBIGUOUS, 0);
-    check_match(a, "c/1.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "c/1.jpg", MATCH_NONE, 0);
     check_match(a, "photos/2.png", MATCH_ONE, 3);
     check_match(a, "deep/3.jpg", MATCH_ONE, 4);
-    check_match(a, "elsewhere/4.jpg", MATCH_ONE, 5);
-    check_match(a, "other/4.jpg", MATCH_AMBIGUOUS, 0);
+    check_match(a, "elsewhere/4.jpg", MATCH_NONE, 0);
+    check_match(a, "x/c/4.jpg", MATCH_ONE, 5);
+    check_match(a, "../4.jpg", MATCH_ONE, 5);
+    check_match(a, "y/c/4.jpg", MATCH_ONE, 5);
+    assert_int_equal(a->entry[5].photos, 3);
     check_match(a, "images/128/5.png", MATCH_ONE, 6);
     check_match(a, "6.jpg", MATCH_AMBIGUOUS, 0);
-    check_match(a, "7.jpg", MATCH_NONE, 0);
+    check_match(a, "x/d/7.png", MATCH_ONE, 10);
+    check_match(a, "x/d/7.gif", MATCH_ONE, 9);
+    check_match(a, "x/e/8.jpg", MATCH_ONE, 11);
+    check_match(a, "f/9.jpg", MATCH_ONE, 12);
+    check_match(a, "f/9.gif", MATCH_AMBIGUOUS, 0);
+    check_match(a, "10.jpg", MATCH_NONE, 0);
     check_match(a, "", MATCH_NONE, 0);
     annotations_free(a);
 }

@@ -6,6 +6,7 @@
 #include "stream/number.h"
 #include "stream/record.h"
 #include "stream/scan.h"
+#include "stream/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,37 @@ static void reasons_lose_the_name_they_begin_with(void **state)
     assert_string_equal(error_reason("", ": bad"), ": bad");
 }
 
+/* Arrays in arrays, `levels` deep with the record itself. */
+static void put_nested(stream_chunk *k, int levels)
+{
+    record_begin(k, "x");
+    put_text(k, "id", "a.jpg");
+    put_array(k, "deep", 1);
+    for (int i = 2; i < levels; i++) put_array(k, NULL, i + 1 < levels);
+    record_end(k);
+}
+
+static void writer_refuses_what_readers_refuse(void **state)
+{
+    static const cli_tool tool = {.name = "test"};
+    cli c = {.tool = &tool, .output = "/dev/null"};
+    stream_writer w;
+    stream_chunk k = {0};
+    error e = {0};
+    assert_true(stream_writer_open(&w, &c, "x", &e));
+    stream_writer_header_begin(&w, NULL);
+    assert_true(stream_writer_header_end(&w, &e));
+    put_nested(&k, SCAN_DEPTH_MAX);
+    assert_true(stream_writer_put(&w, &k, &e));
+    put_nested(&k, SCAN_DEPTH_MAX - 1);
+    put_nested(&k, SCAN_DEPTH_MAX + 2);
+    assert_false(stream_writer_put(&w, &k, &e));
+    assert_int_equal(e.status, STATUS_DATA);
+    assert_non_null(strstr(e.text, "record 'a.jpg' is over what readers take"));
+    assert_false(stream_writer_close(&w, &e));
+    stream_chunk_free(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +260,7 @@ int main(void)
         cmocka_unit_test(scanner_refuses_what_is_too_much),
         cmocka_unit_test(numbers_are_short_and_texts_untouched),
         cmocka_unit_test(reasons_lose_the_name_they_begin_with),
+        cmocka_unit_test(writer_refuses_what_readers_refuse),
     };
     return RUN_TESTS(tests);
 }
