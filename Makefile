@@ -1,9 +1,17 @@
 # BLADES in C: see README.md. GNU make; one pass, no recursion.
 #
-#   make            the tools, in build/bin
-#   make demo       the whole experiment on drawn faces: build/demo/report.html
-#   make check      the tests
-#   make SANITIZE=1 TARGET   the same target with AddressSanitizer and UBSan (in build/sanitize)
+#   make             the tools, in build/bin
+#   make demo        the whole experiment on drawn faces: build/demo/report.html
+#   make check       the tests; TEST=tests/NAME.bats: one file of them
+#   make parity      comparisons with PyTorch, scikit-learn, OpenCV and exiftool
+#   make bench       timings beside the usual programs; bench-NAME: one of them
+#   make fuzz        mutated files against every parser; with SANITIZE=1
+#   make lint        formatting, shell, man pages, static analysis: needs clang-format, shellcheck, mandoc, cppcheck
+#   make install     PREFIX=/usr/local DESTDIR=: tools, man pages, task files
+#   make clean       removes build
+#   make help        this list
+#   make SANITIZE=1 TARGET     the same target with AddressSanitizer and UBSan (in build/sanitize)
+#   make -f pipelines/NAME.mk  an experiment on your data: real, real-faces, fdf, paper; run alone it names its variables
 
 VERSION := 0.1.0
 SANITIZE ?= 0
@@ -11,7 +19,7 @@ BUILD ?= build$(if $(filter 1,$(SANITIZE)),/sanitize)
 PREFIX ?= /usr/local
 
 PKG_CONFIG ?= pkg-config
-ifeq ($(filter clean dependencies-%,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help lint dependencies-%,$(MAKECMDGOALS)),)
 DEPENDENCY_CHECK := $(shell pipelines/dependencies build >&2 || echo failed)
 ifneq ($(DEPENDENCY_CHECK),)
 $(error dependencies are missing)
@@ -44,7 +52,7 @@ LIBRARY := $(BUILD)/libblades.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check parity bench fuzz lint install clean
+.PHONY: all check parity bench fuzz lint install clean help
 all: $(TOOLS:%=$(BUILD)/bin/%)
 
 # Sources named after a CPU feature are compiled for it; run-time dispatch decides whether they run.
@@ -91,10 +99,12 @@ fuzz: all $(FUZZERS:%=$(BUILD)/fuzz/%)
 
 lint:
 	clang-format --dry-run --Werror $(wildcard tools/*.c common/*/*.[ch] tests/unit/*.[ch])
-	shellcheck -S warning $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines tests .ci)
+	shellcheck -S warning $(shell grep -lE '^\#!/bin/(ba)?sh' -r pipelines examples tests .ci)
 	mandoc -T lint -W warning man/*.[157] >&2
 	cppcheck --quiet --inline-suppr --library=tests/cppcheck.cfg --error-exitcode=1 --std=c11 -Icommon tools common
 
+help:
+	@sed -n 's/^#   make/make/p' Makefile
 clean:
 	rm -rf build
 

@@ -22,13 +22,16 @@
 # stream that was cut short never passes for a whole one, so a stage that fails fails those behind it.
 
 comma := ,
+# Stops where one of these variables is a name with blanks, which make takes for several names.
+without_blanks = $(foreach v,$(1),$(if $(word 2,$($(v))),\
+  $(error $(v)=$($(v)): names with blanks are not supported by make; rename the folder or make a link to it)))
 bin = $(addprefix $(BUILD)/bin/,$(1))
 
 # Photo streams with faces, FOLDER.photos of FOLDER: its photographs and its annotations.jsonl.
 define photos_recipe
 @echo '== $*: tags and faces' >&2
-find '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) | LC_ALL=C sort | \
-  $(BUILD)/bin/exif-extract --files-from - | \
+find '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) -print0 | LC_ALL=C sort -z | \
+  $(BUILD)/bin/exif-extract -0 --files-from - | \
   $(BUILD)/bin/face-locate -q --annotations '$(2)' -o '$@'
 endef
 

@@ -11,19 +11,24 @@
 # make -f pipelines/paper.mk TRAIN=OUT/fdf.photos.
 ifndef LIBRARY
 .DEFAULT_GOAL := fdf
+ifneq ($(realpath $(lastword $(MAKEFILE_LIST))),$(realpath pipelines/fdf.mk))
+$(error run this in the top folder of BLADES: make -C $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..) -f pipelines/fdf.mk; folders are \
+  named as from there)
+endif
 include Makefile
 else
 
 FDF_OUT := $(if $(FDF),$(or $(OUT),$(BUILD)/fdf))
 .PHONY: fdf
 ifdef FDF
+$(call without_blanks,FDF METADATA LANDMARKS OUT)
 fdf: $(FDF_OUT)/faces.msgpack
 $(FDF_OUT):
 	mkdir -p $@
 $(FDF_OUT)/fdf.photos: $(FDF)/fdf_metainfo.json $(METADATA) $(call bin,exif-extract face-locate) | $(FDF_OUT)
-	find -L '$(FDF)' -type f \( -name '*.png' -o -name '*.jpg' \) | LC_ALL=C sort | \
+	find -L '$(FDF)' -type f \( -name '*.png' -o -name '*.jpg' \) -print0 | LC_ALL=C sort -z | \
 	  $(BUILD)/bin/exif-extract $(if $(METADATA),--metadata '$(METADATA)') --set label=photographic \
-	    --set source=fdf --files-from - | \
+	    --set source=fdf -0 --files-from - | \
 	  $(BUILD)/bin/face-locate --annotations '$<' $(if $(LANDMARKS),--annotations '$(LANDMARKS)') --missing drop -o $@
 $(FDF_OUT)/faces.msgpack $(FDF_OUT)/faces.png &: $(FDF_OUT)/fdf.photos $(call bin,face-manipulate)
 	$(BUILD)/bin/face-manipulate $(FACE_OPTIONS) --sheet $(FDF_OUT)/faces.png -o $(FDF_OUT)/faces.msgpack $<

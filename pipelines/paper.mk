@@ -20,11 +20,16 @@
 # defaults are the paper's, and take days on a few cores: begin with a small SIZE, ARCH and WIDTH.
 ifndef LIBRARY
 .DEFAULT_GOAL := paper
+ifneq ($(realpath $(lastword $(MAKEFILE_LIST))),$(realpath pipelines/paper.mk))
+$(error run this in the top folder of BLADES: make -C $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..) -f pipelines/paper.mk; folders are \
+  named as from there)
+endif
 include Makefile
 else
 
 .PHONY: paper
 ifdef TEST_SETS
+$(call without_blanks,TEST_SETS SHOWN OUT)
 paper.out := $(or $(OUT),$(BUILD)/paper)
 paper.size := $(or $(SIZE),224)
 paper.tasks := $(or $(TASKS),examples/tasks/reference.json)
@@ -45,9 +50,9 @@ $(paper.out):
 	mkdir -p $@
 # Labels by folder: what is not called photographs was generated.
 define paper_photos
-find -L '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) | LC_ALL=C sort | \
+find -L '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) -print0 | LC_ALL=C sort -z | \
   $(BUILD)/bin/exif-extract --set source='$(notdir $(1))' \
-    --set label=$(if $(filter photographs,$(notdir $(1))),photographic,generated) --files-from - | \
+    --set label=$(if $(filter photographs,$(notdir $(1))),photographic,generated) -0 --files-from - | \
   $(BUILD)/bin/face-locate --whole $(if $(wildcard $(1)/annotations.jsonl),--annotations '$(1)/annotations.jsonl') -o $@
 endef
 $(paper.out)/test-%.photos: $(TEST_SETS)/% $(call bin,exif-extract face-locate) | $(paper.out)

@@ -15,11 +15,16 @@
 ifndef LIBRARY
 # Run by itself: the Makefile includes this file again.
 .DEFAULT_GOAL := real
+ifneq ($(realpath $(lastword $(MAKEFILE_LIST))),$(realpath pipelines/real.mk))
+$(error run this in the top folder of BLADES: make -C $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..) -f pipelines/real.mk; folders are \
+  named as from there)
+endif
 include Makefile
 else
 
 .PHONY: real
 ifdef DATA
+$(call without_blanks,DATA BENCH OUT)
 OUT ?= $(BUILD)/real
 SIZE ?= 96
 ARCH ?= resnet18
@@ -64,8 +69,8 @@ real.evaluate-options := $(EVALUATE_OPTIONS)
 
 real: $(OUT)/report.html
 
-real.images = find -L '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) | LC_ALL=C sort
-real.photos = $(real.images) | $(BUILD)/bin/exif-extract $(if $(METADATA),--metadata '$(METADATA)') --files-from - | \
+real.images = find -L '$(1)' -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) -print0 | LC_ALL=C sort -z
+real.photos = $(real.images) | $(BUILD)/bin/exif-extract $(if $(METADATA),--metadata '$(METADATA)') -0 --files-from - | \
   $(BUILD)/bin/face-locate $(if $(2),$(addprefix --annotations ,$(2)),--whole) -o $@
 $(OUT)/train.photos: $(ANNOTATIONS) $(METADATA) $(call bin,exif-extract face-locate) | $(OUT)
 	@echo '== real: tags and faces' >&2

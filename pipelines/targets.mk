@@ -11,9 +11,9 @@ include pipelines/experiment.mk pipelines/demo.mk pipelines/real.mk pipelines/fd
 # make install PREFIX=/usr/local DESTDIR=
 share := $(DESTDIR)$(PREFIX)/share
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(share)/man/man1 $(share)/man/man5 $(share)/man/man7 $(share)/blades/tasks
-	install $(TOOLS:%=$(BUILD)/bin/%) $(wildcard pipelines/blades-score) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(wildcard man/*.1) $(share)/man/man1
-	install -m 644 $(wildcard man/*.5) $(share)/man/man5
-	install -m 644 $(wildcard man/*.7) $(share)/man/man7
-	install -m 644 $(wildcard examples/tasks/*.json) $(share)/blades/tasks
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(share)/man/man1' '$(share)/man/man5' '$(share)/man/man7' '$(share)/blades/tasks'
+	install $(TOOLS:%=$(BUILD)/bin/%) pipelines/blades-score '$(DESTDIR)$(PREFIX)/bin'
+	install -m 644 man/*.1 '$(share)/man/man1'
+	install -m 644 man/*.5 '$(share)/man/man5'
+	install -m 644 man/*.7 '$(share)/man/man7'
+	install -m 644 examples/tasks/*.json '$(share)/blades/tasks'

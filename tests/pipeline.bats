@@ -217,3 +217,112 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   checked tsne -q -j 1 --iterations 20 embeddings.msgpack
   checked mlp-fit -q -j 1 --classifier knn labelled.msgpack
 }
+
+# ---- blades-score ------------------------------------------------------------------------------
+
+verdicts() { # ARGUMENTS of blades-score: lines in out, messages in said, $status
+  status=0
+  "$BLADES_ROOT/pipelines/blades-score" "$@" >out 2>said || status=$?
+}
+with_model=(-m model.safetensors -d detector.safetensors)
+
+@test "blades-score keeps the command-line contract" {
+  fixture
+  verdicts --help
+  [ "$status" = 0 ]
+  grep -q '^usage: blades-score ' out
+  [ "$(wc -L <out)" -le 80 ]
+  [ ! -s said ]
+  verdicts -V
+  [ "$status" = 0 ]
+  grep -q '^blades-score (BLADES in C) [0-9]' out
+  misused() { # PATTERN ARGUMENTS
+    verdicts "${@:2}"
+    [ "$status" = 64 ] && [ ! -s out ] && head -n 1 said | grep -q "^blades-score: .*$1" ||
+      { echo "${*:2}: $status $(cat said)" >&2; return 1; }
+  }
+  misused 'no photo'
+  misused 'unknown option --no-such-option' --no-such-option photos
+  misused '-m needs a value' photos -m
+  misused "-c: '2' is not a number from 0.01 to 1" "${with_model[@]}" -c 2 photos
+  misused "-c: 'x' is not" "${with_model[@]}" --central=x photos
+  misused '-a and -c exclude each other' "${with_model[@]}" -a faces.json -c 0.5 photos
+  misused '-: photos are files' "${with_model[@]}" -
+  # options behind a photo, and in every spelling; a photo that is called like an option
+  verdicts photos/000000.jpg -mmodel.safetensors --detector=detector.safetensors --central 0.8 --quiet
+  [ "$status" -le 1 ]
+  [ "$(wc -l <out)" = 1 ]
+  [ ! -s said ]
+  cp photos/000000.jpg ./-q.jpg
+  verdicts "${with_model[@]}" -- -q.jpg
+  [ "$status" -le 1 ]
+  grep -q '^-q.jpg: looks ' out
+}
+
+@test "blades-score says what it takes for the face, and what it leaves out of a folder" {
+  fixture
+  mkdir -p mixed/.hidden none
+  cp photos/000000.jpg mixed/photo.JPG
+  touch mixed/.hidden/more.heic mixed/B.HEIC mixed/$'a\nname.txt'
+  verdicts "${with_model[@]}" mixed photos/000001.jpg
+  [ "$(wc -l <out)" = 2 ]
+  [ "$(wc -l <said)" = 2 ]
+  grep -q 'mixed: names not ending in .jpg, .* left out: 2, the first mixed/B.HEIC$' said
+  grep -q "middle square is taken for the face (see -a, -c)" said
+  verdicts "${with_model[@]}" -a faces.json photos
+  [ "$(wc -l <out)" = 12 ]
+  [ ! -s said ]
+  cp photos/000001.jpg no-suffix
+  verdicts "${with_model[@]}" -a faces.json no-suffix # named, so it is not left out
+  [ "$status" = 65 ]
+  grep -q '^no-suffix: could not be examined' out
+  for more in '' '-a faces.json'; do
+    verdicts "${with_model[@]}" $more none
+    [ "$status" = 66 ]
+    [ -s said ]
+  done
+}
+
+@test "blades-score: the status counts faces, whatever they are called; a tool that fails says so" {
+  fixture
+  gmm-fit -q -k 2 --regularisation 1e-3 --calibrate fit --far 0 -o lenient embeddings.msgpack
+  gmm-fit -q -k 2 --regularisation 1e-3 --calibrate fit --far 1 -o strict embeddings.msgpack
+  cp -r photos named
+  mv named/000000.jpg 'named/x: could not be examined.jpg'
+  mv named/000001.jpg 'named/x: looks generated.jpg'
+  verdicts -m model.safetensors -d lenient named
+  [ "$status" = 0 ]
+  [ "$(wc -l <out)" = 12 ]
+  # 65 goes before 1
+  echo 'no image' >named/broken.jpg
+  verdicts -m model.safetensors -d strict named
+  [ "$status" = 65 ]
+  grep -q 'jpg: looks generated (' out
+  [ "$(wc -l <out)" = 13 ]
+  head -c 100 model.safetensors >cut
+  verdicts -m cut -d detector.safetensors photos
+  [ "$status" = 65 ]
+  [ ! -s out ]
+  tail -n 1 said | grep -q '^blades-score: embed failed (status 65): nothing was examined'
+  verdicts -m model.safetensors -d model.safetensors photos
+  [ "$status" = 65 ]
+  [ ! -s out ]
+  tail -n 1 said | grep -q '^blades-score: score failed (status 65)'
+}
+
+@test "blades-score leaves no folder behind when a signal ends it" {
+  fixture
+  mkfifo stalls
+  mkdir temporary
+  for signal in HUP INT TERM; do
+    bash -c 'trap - INT; TMPDIR=$PWD/temporary exec "$@"' - env --default-signal=INT "$BLADES_ROOT/pipelines/blades-score" \
+      "${with_model[@]}" stalls >out 2>said 3>&- &
+    script=$!
+    until compgen -G 'temporary/*' >/dev/null; do sleep 0.1; done
+    kill -$signal $script
+    timeout 10 bash -c ': >stalls' # embed goes on to its end
+    status=0
+    wait $script || status=$?
+    [ $status -gt 128 ] && ! compgen -G 'temporary/*' || { echo "$signal: $status" >&2; return 1; }
+  done
+}

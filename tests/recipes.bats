@@ -17,11 +17,27 @@ drawn_faces() {
     blades-train -q --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 16 --steps 1 -o m.safetensors
   embed -q -m m.safetensors -o e.msgpack p/*.jpg
   gmm-fit -q -k 1 --covariance diagonal -o g.safetensors e.msgpack
-  "$BLADES_ROOT/examples/shards.sh" m.safetensors g.safetensors p 3 >shards.msgpack
+  shards() { "$BLADES_ROOT/examples/shards.sh" m.safetensors g.safetensors "$1" 3 work; }
+  shards p >shards.msgpack
   score -q -d g.safetensors e.msgpack | stream-dump | grep '"type":"score"' | sort >one
   stream-dump shards.msgpack | grep '"type":"score"' | sort >joined
   [ "$(wc -l <one)" = 24 ]
   cmp one joined
+  # what is there is not made again, what is missing is
+  touch -d '1 hour ago' work/shard-*.embeddings
+  rm work/shard-ab.embeddings
+  shards p >again.msgpack
+  cmp shards.msgpack again.msgpack
+  [ "$(find work -name 'shard-*.embeddings' -mmin -30)" = work/shard-ab.embeddings ]
+  # other images are not mixed with them; any name and ending will do
+  mkdir odd
+  cp p/000000.jpg $'odd/a\nb.JPEG'
+  cp p/000001.jpg odd/c.jpg
+  run shards odd
+  assert_status 65
+  rm -r work
+  shards odd >odd.msgpack
+  [ "$(stream-dump --count odd.msgpack)" = "2 records, 0 errors" ]
 }
 
 @test "ablation.sh: two runs, two figures" {
@@ -137,4 +153,62 @@ pipeline() { # NAME VARIABLES...
   # All three trained on the same faces; another run has nothing left to do.
   pipeline paper -q TRAIN="$PWD/fdf.out/fdf.photos" TEST_SETS="$PWD/test" SHOWN="$PWD/shown" OUT="$PWD/paper" SIZE=32 \
     EXPERIMENTS="blades random only-make"
+}
+
+@test "held-out-coarse says which argument or log is wrong, and nothing else" {
+  held() { "$BLADES_ROOT/pipelines/held-out-coarse" "$@"; }
+  run held a=nosuch
+  assert_status 66
+  [ "$output" = "held-out-coarse: nosuch: cannot be read" ]
+  touch log
+  for wrong in log =log a=; do
+    run held $wrong
+    assert_status 64
+    [ "${lines[0]}" = "held-out-coarse: '$wrong' is not NAME=LOG" ]
+  done
+}
+
+@test "pipelines: names with newlines are read, names with blanks and other folders are refused by name" {
+  face-synth -q -n 8 --size 48 -o data
+  rm data/annotations.jsonl
+  mv data/000000.jpg $'data/a\nb.jpg'
+  pipeline real DATA="$PWD/data" OUT="$PWD/out" "$PWD/out/train.photos"
+  [ "$(stream-dump --count out/train.photos)" = "8 records, 0 errors" ]
+  cp -r data "my photos"
+  run pipeline real DATA="$PWD/my photos" OUT="$PWD/out"
+  grep -q "my photos: names with blanks are not supported by make" err.txt
+  for name in real fdf paper; do
+    run env -u MAKEFLAGS -u MAKELEVEL make -f "$BLADES_ROOT/pipelines/$name.mk" DATA=data
+    [ "$status" = 2 ]
+    [[ "$output" == *"run this in the top folder of BLADES: make -C $BLADES_ROOT -f pipelines/$name.mk"* ]]
+    [[ "$output" != *"No such file"* ]]
+  done
+}
+
+@test "plot-evaluation draws files and titles of any name" {
+  line() { printf '%s\n' "$@"; }
+  mkdir "it's"
+  line '"he said `id` & '"it's"' <b>"' '0 0 2' '0.5 0.9 1' '1 1 0' >"it's/roc.data"
+  line '"a"' '0 1 2 0.5' '1 2 2 0.5' '' '' '"b"' '0 1 1 0.2' '1 2 4 0.8' >"it's/histogram.data"
+  "$BLADES_ROOT/pipelines/plot-evaluation" "it's/roc.data" "it's/histogram.data" "it's/plot"
+  grep -q 'he said `id` &amp; it' "it's/plot-roc.svg"
+  grep -q '</svg>' "it's/plot-histogram.svg"
+  # a name that is a command to gnuplot
+  cp "it's/roc.data" "x'.system('touch made').'"
+  "$BLADES_ROOT/pipelines/plot-evaluation" "x'.system('touch made').'" '' plot
+  [ ! -e made ]
+  [ -s plot-roc.svg ]
+}
+
+@test "make help lists the targets, make install takes folders with blanks" {
+  in_top() { env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BLADES_ROOT" BUILD="$BLADES_BUILD" "$@"; }
+  in_top help PKG_CONFIG=false >targets.txt
+  for target in demo check parity bench fuzz lint install clean; do
+    grep -q "^make $target " targets.txt || { echo "$target" >&2; return 1; }
+  done
+  in_top install DESTDIR="$PWD/a b" PREFIX=/usr
+  for file in bin/embed bin/blades-score share/man/man1/embed.1 share/blades/tasks/reference.json; do
+    [ -s "a b/usr/$file" ]
+  done
+  "a b/usr/bin/blades-score" --version | grep -q BLADES
 }
