@@ -12,7 +12,6 @@ static bool create_report(bilevel_report *r, size_t tasks, error *e)
     r->loss = memory_zeroed(tasks, sizeof(double), e);
     r->validation_loss = memory_zeroed(tasks, sizeof(double), e);
     r->labelled = memory_zeroed(tasks, sizeof(int), e);
-    r->validation_labelled = memory_zeroed(tasks, sizeof(int), e);
     r->lambda_before = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_after = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_gradient = memory_zeroed(tasks, sizeof(double), e);
@@ -49,7 +48,6 @@ void bilevel_free(bilevel *b)
     free(b->report.loss);
     free(b->report.validation_loss);
     free(b->report.labelled);
-    free(b->report.validation_labelled);
     free(b->report.lambda_before);
     free(b->report.lambda_after);
     free(b->report.lambda_gradient);
@@ -119,7 +117,6 @@ static void report_validation(bilevel *b, int slot)
     const network_pass *pass = &b->network->pass[slot];
     bilevel_report *r = &b->report;
     memcpy(r->validation_loss, pass->loss, b->tasks->count * sizeof(double));
-    memcpy(r->validation_labelled, pass->labelled, b->tasks->count * sizeof(int));
     r->accuracy = pass->accuracy;
     r->auc = pass->auc;
     r->validated = true;
@@ -210,7 +207,6 @@ static void begin_report(bilevel *b, int64_t step, const batch *training)
     r->factor = schedule_factor(&b->options.schedule, step, training->epoch);
     memset(r->lambda_gradient, 0, b->tasks->count * sizeof(double));
     memset(r->validation_loss, 0, b->tasks->count * sizeof(double));
-    memset(r->validation_labelled, 0, b->tasks->count * sizeof(int));
     memcpy(r->lambda_before, b->lambda->value, b->tasks->count * sizeof(double));
 }
 

@@ -36,7 +36,7 @@ typedef struct bilevel_options {
 typedef struct bilevel_report {
     int64_t step, epoch;
     double *loss, *validation_loss; /* all tasks' */
-    int *labelled, *validation_labelled;
+    int *labelled;
     double *lambda_before, *lambda_after;
     double *lambda_gradient; /* with respect to lambda; 0 when fixed */
     bool validated;          /* a validation pass was made */
