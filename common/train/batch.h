@@ -19,7 +19,7 @@ typedef union batch_labels {
 } batch_labels;
 
 typedef struct batch {
-    int count;             /* n images */
+    int count;             /* n images, at most 65536 */
     int size;              /* height and width */
     int64_t step, epoch;   /* as the stream numbers them; step -1: not numbered */
     const uint8_t *pixels; /* (n, size, size, 3), within the record */
@@ -36,8 +36,8 @@ typedef struct batch_pair {
 
 /* What a batch stream's header says; all of it may be missing but the tasks. */
 typedef struct batch_header {
-    int64_t batch, steps, epochs; /* 0: not said */
-    preprocessing preprocessing;  /* unchanged where not said */
+    int64_t steps;               /* 0: not said */
+    preprocessing preprocessing; /* unchanged where not said */
 } batch_header;
 
 /* Fields of `h` that the header does not hold keep what they were. STATUS_DATA when one makes no

@@ -11,7 +11,7 @@ static bool create_report(bilevel_report *r, size_t tasks, error *e)
 {
     r->loss = memory_zeroed(tasks, sizeof(double), e);
     r->validation_loss = memory_zeroed(tasks, sizeof(double), e);
-    r->labelled = memory_zeroed(tasks, sizeof(int), e);
+    r->labelled = memory_zeroed(tasks, sizeof *r->labelled, e);
     r->lambda_before = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_after = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_gradient = memory_zeroed(tasks, sizeof(double), e);
@@ -216,7 +216,7 @@ static void report_training(bilevel *b)
     bilevel_report *r = &b->report;
     r->total_loss = 0;
     memcpy(r->loss, pass->loss, b->tasks->count * sizeof(double));
-    memcpy(r->labelled, pass->labelled, b->tasks->count * sizeof(int));
+    memcpy(r->labelled, pass->labelled, b->tasks->count * sizeof *r->labelled);
     for (size_t t = 0; t < b->tasks->count; t++) r->total_loss += r->lambda_before[t] * r->loss[t];
 }
 
@@ -266,8 +266,10 @@ bool bilevel_step(bilevel *b, int64_t step, const batch *training, const batch *
         return false;
     double clip = gradient_clip(b->report.gradient_norm, b->options.clip);
     optimizer_update(b->optimizer, values, b->gradient, clip, rate);
-    network_update_running(b->network, values, TRAINING_SLOT);
-    b->model->batches_tracked++;
+    if (!b->network->options.frozen[PARAMETER_IMAGE]) {
+        network_update_running(b->network, values, TRAINING_SLOT);
+        b->model->batches_tracked++;
+    }
     memcpy(b->report.lambda_after, b->lambda->value, b->tasks->count * sizeof(double));
     return true;
 }

@@ -251,7 +251,6 @@ static bool create_state(trainer *t, error *e)
 static bool fit_network(trainer *t, error *e)
 {
     int capacity = t->network.capacity;
-    if (t->header.batch > capacity && t->header.batch <= 65536) capacity = (int)t->header.batch;
     if (t->pair.train->count > capacity) capacity = t->pair.train->count;
     if (t->pair.validation && t->pair.validation->count > capacity)
         capacity = t->pair.validation->count;

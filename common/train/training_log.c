@@ -73,7 +73,7 @@ static void put_tasks(json_t *line, const char *key, const task_list *tasks, con
     json_object_set_new(line, key, map);
 }
 
-static void put_counts(json_t *line, const char *key, const task_list *tasks, const int *counts)
+static void put_counts(json_t *line, const char *key, const task_list *tasks, const int64_t *counts)
 {
     json_t *map = json_object();
     for (size_t t = 0; t < tasks->count; t++)
