@@ -173,6 +173,23 @@ void batch_pair_free(batch_pair *pair)
     *pair = (batch_pair){0};
 }
 
+/* ---- Places -----------------------------------------------------------------------------------
+ */
+
+batch_place batch_place_start(void)
+{
+    return (batch_place){.step = -1};
+}
+
+batch_place batch_place_after(batch_place last, const batch *next)
+{
+    bool numbered = last.step >= 0 && next->step >= 0;
+    bool anew = next->epoch < last.epoch || (numbered && next->step <= last.step);
+    int64_t running = last.running + (anew ? 1 : next->epoch - last.epoch);
+    if (running > number_limit) running = number_limit;
+    return (batch_place){next->step, next->epoch, running};
+}
+
 /* ---- Tasks ------------------------------------------------------------------------------------
  */
 

@@ -51,6 +51,17 @@ void batch_free(batch *b); /* NULL is fine */
 bool batch_is_training(const stream_record *record);
 void batch_pair_free(batch_pair *pair);
 
+/* How far into its streams a run is. */
+typedef struct batch_place {
+    int64_t step, epoch; /* of the last training batch as its stream numbers them; step -1: not */
+    int64_t running;     /* its epoch, counted on over streams that each begin at 0 */
+} batch_place;
+
+batch_place batch_place_start(void);
+/* The place of `next`, a training batch that follows `last`. A stream that begins its steps or
+   epochs anew begins the next running epoch. */
+batch_place batch_place_after(batch_place last, const batch *next);
+
 /* Are all the names, kinds, classes and prompts the same? Level cuts may differ. */
 bool batch_tasks_match(const task_list *a, const task_list *b);
 
