@@ -20,6 +20,17 @@ small=(blades-train -q -j 1 --arch resnet18 --width 0.1 --embedding-dim 16 --tex
   --lr 3e-3 --lr-text 1e-4)
 train() { "${small[@]}" "$@"; }
 
+# Replaces text in the state of the checkpoint `ck` by as many bytes.
+damage() { # FROM TO
+  python3 - "$1" "$2" <<'END'
+import sys
+old, new = (text.replace('"', '\\"').encode() for text in sys.argv[1:])
+data = open("ck", "rb").read()
+assert data.count(old) == 1 and len(old) >= len(new), old
+open("damaged", "wb").write(data.replace(old, new.ljust(len(old))))
+END
+}
+
 lambda_of() { # MODEL: the final weights
   head -c 200000 "$1" | grep -ao '\\"lambda\\":{[^}]*}' | head -n 1
 }
@@ -46,7 +57,7 @@ lambda_of() { # MODEL: the final weights
   [ -n "$(lambda_of m.safetensors)" ]
 }
 
-@test "any number of threads, a pipe, and more memory give the same bytes" {
+@test "any number of threads and a pipe give the same bytes, and large memory those of huge" {
   train --trace t1 -o a "$batches"
   for threads in 2 3; do
     cat "$batches" | train -j $threads --trace t2 -o b
@@ -72,6 +83,13 @@ lambda_of() { # MODEL: the final weights
   [ "$output" = "" ]
   run -0 blades-train -q --resume ck --steps 6 --memory small -o again "$batches"
   [[ $output == *"--memory is small, but the run that wrote the checkpoint had huge"* ]]
+  # a checkpoint of before --memory was recorded
+  damage '"memory"' '"xemory"'
+  run -0 blades-train -q --resume damaged --steps 6 -o again "$batches"
+  [ "$output" = "blades-train: damaged does not say its --memory; medium is taken" ]
+  run -0 blades-train -q --resume damaged --steps 6 --memory huge -o again "$batches"
+  [ "$output" = "" ]
+  cmp whole again
   train --memory small --steps 0 -o m "$batches"
   grep -aq '"memory\\",\\"small' m
 }
@@ -242,17 +260,6 @@ held_out() { # MODEL BATCHES
     [ "$output" = "blades-train: nothing was trained: the stream has no batch behind the 4 steps that ck has done" ]
     cmp m again
   done
-}
-
-# Replaces text in the state of the checkpoint `ck` by as many bytes.
-damage() { # FROM TO
-  python3 - "$1" "$2" <<'END'
-import sys
-old, new = (text.replace('"', '\\"').encode() for text in sys.argv[1:])
-data = open("ck", "rb").read()
-assert data.count(old) == 1 and len(old) >= len(new), old
-open("damaged", "wb").write(data.replace(old, new.ljust(len(old))))
-END
 }
 
 @test "a damaged checkpoint is refused" {

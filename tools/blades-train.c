@@ -316,9 +316,10 @@ static int saved_memory(const checkpoint_state *state)
 static void compare_memory(const cli *c, const checkpoint_state *state)
 {
     int saved = saved_memory(state), now = options.memory;
-    if (saved < 0)
+    if (saved < 0 && !is_given(c, "memory"))
         cli_warn(c, "%s does not say its --memory; %s is taken", options.resume, memories[now]);
-    else if (recomputed[saved] != recomputed[now] || recomputed_ends[saved] != recomputed_ends[now])
+    else if (saved >= 0 && (recomputed[saved] != recomputed[now] ||
+                            recomputed_ends[saved] != recomputed_ends[now]))
         cli_warn(c,
                  "--memory is %s, but the run that wrote the checkpoint had %s: the model will "
                  "differ in its last digits from that of one run",

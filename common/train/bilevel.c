@@ -239,8 +239,10 @@ static bool check_batch(const bilevel *b, const batch *data, const char *which, 
     if (data->count <= b->network->capacity && data->size == b->model->config.preprocessing.size)
         return true;
     return error_set(e, STATUS_DATA,
-                     "record %lld: a %s batch of %d images of %d pixels does not fit",
-                     (long long)data->record->number, which, data->count, data->size);
+                     "record %lld: a %s batch of %d images of %d pixels does not fit a network for "
+                     "%d of %d",
+                     (long long)data->record->number, which, data->count, data->size,
+                     b->network->capacity, b->model->config.preprocessing.size);
 }
 
 bool bilevel_step(bilevel *b, int64_t step, const batch *training, const batch *validation,

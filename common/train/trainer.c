@@ -325,6 +325,9 @@ static bool finish(trainer *t, error *e)
     return true;
 }
 
+/* ---- The beginning -----------------------------------------------------------------------------
+ */
+
 /* Whether a file can be made there is known before the first step, not after the last. Devices and
    pipes are opened when there is something for them. */
 static bool check_target(const char *path, error *e)
