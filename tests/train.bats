@@ -20,6 +20,17 @@ small=(blades-train -q -j 1 --arch resnet18 --width 0.1 --embedding-dim 16 --tex
   --lr 3e-3 --lr-text 1e-4)
 train() { "${small[@]}" "$@"; }
 
+# Replaces text in the state of the checkpoint `ck` by as many bytes.
+damage() { # FROM TO
+  python3 - "$1" "$2" <<'END'
+import sys
+old, new = (text.replace('"', '\\"').encode() for text in sys.argv[1:])
+data = open("ck", "rb").read()
+assert data.count(old) == 1 and len(old) >= len(new), old
+open("damaged", "wb").write(data.replace(old, new.ljust(len(old))))
+END
+}
+
 lambda_of() { # MODEL: the final weights
   head -c 200000 "$1" | grep -ao '\\"lambda\\":{[^}]*}' | head -n 1
 }
@@ -46,17 +57,41 @@ lambda_of() { # MODEL: the final weights
   [ -n "$(lambda_of m.safetensors)" ]
 }
 
-@test "any number of threads, a pipe, and more memory give the same bytes" {
+@test "any number of threads and a pipe give the same bytes, and large memory those of huge" {
   train --trace t1 -o a "$batches"
   for threads in 2 3; do
     cat "$batches" | train -j $threads --trace t2 -o b
     cmp a b
     cmp t1 t2
   done
+  # huge computes what large computes; what the others compute again is rounded otherwise
   train --memory large --trace t1 -o a "$batches"
   train --memory huge --trace t3 -o c "$batches" # only the provenance tells it
   cmp t1 t3
   cmp <(tail -c 20000 a) <(tail -c 20000 c)
+}
+
+@test "a run resumes with its --memory and without provenance; another --memory is warned of" {
+  for memory in small large huge; do
+    train --memory $memory --no-provenance -o whole "$batches"
+    train --memory $memory --no-provenance --steps 2 --checkpoint ck -o part "$batches"
+    blades-train -q --resume ck --steps 6 -o again "$batches" 2>message
+    [ ! -s message ]
+    cmp whole again
+  done
+  run -0 blades-train -q --resume ck --steps 6 --memory large -o again "$batches"
+  [ "$output" = "" ]
+  run -0 blades-train -q --resume ck --steps 6 --memory small -o again "$batches"
+  [[ $output == *"--memory is small, but the run that wrote the checkpoint had huge"* ]]
+  # a checkpoint of before --memory was recorded
+  damage '"memory"' '"xemory"'
+  run -0 blades-train -q --resume damaged --steps 6 -o again "$batches"
+  [ "$output" = "blades-train: damaged does not say its --memory; medium is taken" ]
+  run -0 blades-train -q --resume damaged --steps 6 --memory huge -o again "$batches"
+  [ "$output" = "" ]
+  cmp whole again
+  train --memory small --steps 0 -o m "$batches"
+  grep -aq '"memory\\",\\"small' m
 }
 
 @test "--steps 0 writes the initial model, which depends on the seed alone" {
@@ -138,11 +173,121 @@ held_out() { # MODEL BATCHES
   done
 }
 
+@test "the epochs of streams that follow each other are counted on, and the cosine never rises" {
+  train --schedule-epochs 3 --log log -o whole "$batches" "$batches"
+  [ "$(grep -o '"epoch":[0-9]*' log | cut -d: -f2 | tr '\n' ' ')" = "0 0 0 0 1 1 2 2 2 2 3 3 " ]
+  grep -o '"learning_rate":[0-9.e-]*' log | cut -d: -f2 >rates
+  sort -gr rates | cmp - rates
+  [ "$(tail -n 1 rates)" = 0.0 ]
+  for step in 5 6 9; do
+    train --schedule-epochs 3 --steps $step --checkpoint ck --log log2 -o part "$batches" "$batches"
+    blades-train -q --resume ck --steps 12 --log log2 -o again "$batches" "$batches"
+    cmp whole again
+    cmp <(grep -o '"epoch":[0-9]*' log) <(grep -o '"epoch":[0-9]*' log2)
+  done
+  # step 9 is the fourth of the second stream
+  make_batches 6 3 | blades-train -q --resume ck --steps 12 -o again
+  cmp whole again
+}
+
+@test "what cannot be written is found before the first step" {
+  for option in "-o nowhere/m" "-o m --checkpoint nowhere/ck" "-o $BATS_TEST_TMPDIR"; do
+    # shellcheck disable=SC2086
+    run train --log log $option "$batches"
+    assert_status 73
+    [ ! -e log ]
+  done
+  run script -qec "${small[*]} --log log $batches" /dev/null
+  [ ! -e log ]
+  [[ $output == *"refusing to write"* ]]
+}
+
+@test "a stream that turns out wrong leaves a checkpoint of the steps before" {
+  train -o whole "$batches"
+  run train --checkpoint ck -o m <(head -c 350000 "$batches")
+  assert_status 65
+  [[ $output == *"stopped after step 3; go on with --resume ck"*"truncated"* ]]
+  [ ! -e m ]
+  train --resume ck -o again "$batches"
+  cmp whole again
+  make_batches 2 >two
+  make_batches 6 2 lonely >lonely
+  rm ck
+  run train --checkpoint ck -o m two lonely
+  assert_status 65
+  [[ $output == *"stopped after step 2;"*": lonely: record 5: no validation batch follows"* ]]
+  train --resume ck -o again "$batches"
+  cmp whole again
+}
+
+@test "a log that is another file is neither cut nor continued" {
+  train --steps 3 --checkpoint ck --log log --trace trace -o part "$batches"
+  sed 's/"step":2/"step":1/' log >shifted
+  for other in "$batches" trace shifted; do
+    cp "$other" other
+    run blades-train -q --resume ck --steps 6 --log other -o again "$batches"
+    assert_status 65
+    [[ $output == *"other: not what the checkpoint's run wrote"* ]]
+    cmp "$other" other
+  done
+  head -n 2 log >short
+  run blades-train -q --resume ck --steps 6 --log short -o again "$batches"
+  assert_status 65
+  [ "$(wc -l <short)" = 2 ]
+  blades-train -q --resume ck --steps 6 --log new --trace trace -o again "$batches"
+  [ "$(wc -l <new)" = 3 ]
+  [ "$(wc -l <trace)" = 7 ]
+  # before the first step the trace holds the prompts alone
+  train --steps 0 --checkpoint ck --trace trace -o part "$batches"
+  blades-train -q --resume ck --steps 6 --trace trace -o again "$batches"
+  [ "$(wc -l <trace)" = 7 ]
+}
+
+@test "runs that train nothing say so" {
+  make_batches 0 >empty
+  run -65 train -o m empty
+  [[ $output == *"empty: there is no batch to train on"* ]]
+  [ ! -e m ]
+  train --steps 0 -o m empty
+  train --steps 4 --checkpoint ck -o m "$batches"
+  run -0 blades-train -q --resume ck --steps 2 -o again "$batches"
+  [[ $output == *"nothing was trained: ck has done 4 steps and --steps is 2"* ]]
+  run -0 blades-train -q --resume ck -o again "$batches"
+  [[ $output == *"nothing was trained: ck has done 4 steps and --steps is 4"* ]]
+  for length in 0 3 4; do
+    make_batches $length >short
+    run -0 blades-train -q --resume ck --steps 9 -o again short
+    [ "$output" = "blades-train: nothing was trained: the stream has no batch behind the 4 steps that ck has done" ]
+    cmp m again
+  done
+}
+
+@test "a damaged checkpoint is refused" {
+  train --steps 4 --checkpoint ck -o m "$batches"
+  while read -r from to; do
+    damage "$from" "$to"
+    run blades-train -q --resume damaged --steps 6 -o again "$batches"
+    assert_status 65
+    [[ $output == *"damaged: the checkpoint"* ]]
+  done <<'END'
+"optimizer_updates":4 "optimizer_updates":0
+"optimizer_updates":4 "optimizer_updates":5
+"lambda_updates":4 "lambda_updates":7
+"lr":0.0030000000000000001 "xy":0.0030000000000000001
+"width":0.10000000000000001 "width":99
+"arch":"resnet18" "arch":"resnet19"
+"seed":0 "sead":0
+END
+}
+
 @test "other options than the checkpoint's are refused" {
   train --steps 2 --checkpoint ck -o m "$batches"
   run blades-train -q --resume ck --lr 0.002 -o m2 "$batches"
   assert_status 64
   [[ $output == *"--lr is 0.002"* ]]
+  run blades-train -q --resume ck --seed 7 -o m2 "$batches"
+  assert_status 64
+  [[ $output == *"--seed differs from the checkpoint's 0"* ]]
   run blades-train -q --resume m -o m2 "$batches"
   assert_status 65
   run blades-train -q --resume ck --steps 9 -o m2 <(make_batches 6 3)
@@ -179,6 +324,28 @@ start_stalled() {
     train --resume ck -o again "$batches"
     cmp whole again
   done
+}
+
+@test "a signal ends the tool at once while no input has arrived" {
+  mkfifo fifo
+  "${small[@]}" -o m fifo 2>message 3>&- &
+  trainer=$!
+  sleep 1
+  kill -TERM $trainer
+  status=0
+  wait $trainer || status=$?
+  [ $status = 143 ]
+  sleep 60 >fifo 3>&- &
+  feeder=$!
+  "${small[@]}" -o m fifo 2>>message 3>&- &
+  trainer=$!
+  sleep 1
+  kill -TERM $trainer
+  for _ in $(seq 50); do kill -0 $trainer 2>/dev/null || break; sleep 0.1; done
+  run ! kill -0 $trainer
+  kill $feeder
+  [ ! -s message ]
+  [ ! -e m ]
 }
 
 @test "after kill -9 the last periodic checkpoint resumes to the same bytes" {
@@ -219,12 +386,27 @@ start_stalled() {
   assert_status 65
   run train --weights missing.json -o m "$batches"
   assert_status 66
+  # how they would be learnt is of no interest then
+  train --weights equal --lambda softmax --lambda-lr 3 --lambda-lag --hypergradient fd -o odd "$batches"
+  train --weights equal -o even "$batches"
+  cmp odd even
 }
 
 @test "frozen parts keep their values" {
   train --steps 0 -o before "$batches"
   train --freeze text,image,scale -o after "$batches" && return 1
   train --freeze image,scale --weights equal -o after "$batches"
+  statistics_of() { python3 - "$1" <<'END'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+(length,) = struct.unpack("<Q", data[:8])
+for name, entry in sorted(json.loads(data[8 : 8 + length]).items()):
+    if name.startswith("model.visual."):
+        first, last = entry["data_offsets"]
+        print(name, data[8 + length + first : 8 + length + last].hex())
+END
+  }
+  cmp <(statistics_of before) <(statistics_of after)
   run train --freeze hair -o m "$batches"
   assert_status 64
 }
@@ -259,6 +441,10 @@ start_stalled() {
   train -o c one two
   cmp <(tail -c 20000 a) <(tail -c 20000 b)
   cmp b c
+  # the size is that of the first batch, though it is not trained on
+  train --steps 0 --checkpoint ck -o d one
+  blades-train -q --resume ck --steps 6 -o d one two
+  cmp c d
 }
 
 @test "streams that do not fit are refused with 65 and the record" {
@@ -270,7 +456,13 @@ start_stalled() {
   done
   run train -o m <(make_batches 3 0 lonely)
   assert_status 65
-  [[ $output == *"no validation batch"* ]]
+  [[ $output == *": record 1: no validation batch follows"* ]]
+  for wrong in same:'"a face" and "a face" are the same prompt' long:'has 10'[0-9]*'tokens' scale:'scale is no number' \
+    many:'not 1 to 65536'; do
+    make_batches 1 0 ${wrong%%:*} >wrong
+    run -65 train -o m wrong
+    [[ $output == "blades-train: wrong: "*${wrong#*:}* ]]
+  done
   for bytes in 0 7 700 50000 60001; do
     run train -o m <(head -c $bytes "$batches")
     assert_status 65
@@ -282,6 +474,14 @@ start_stalled() {
     -o m <(make_batches 2 0 error)
   assert_status 0
   [[ $output == *"1 error record"* ]]
+}
+
+@test "standard input and output are not files of weights, logs or checkpoints" {
+  for option in weights log trace checkpoint; do
+    run train --$option - -o m "$batches"
+    assert_status 64
+    [[ $output == *"--$option takes the name of a file, not '-'"* ]]
+  done
 }
 
 @test "a full disk is 74, an impossible file 73" {

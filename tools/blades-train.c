@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { ARCH_RESNET18, ARCH_RESNET34, ARCH_RESNET50 };
+enum { ORDINAL_REFERENCE, ORDINAL_THURSTONE };
 enum { MEMORY_SMALL, MEMORY_MEDIUM, MEMORY_LARGE, MEMORY_HUGE };
 
 static struct {
@@ -31,7 +33,7 @@ static struct {
     const char *resume, *checkpoint, *log, *trace;
     int64_t checkpoint_every, validate_every;
 } options = {
-    .arch = 2,
+    .arch = ARCH_RESNET50,
     .width = 1,
     .embedding_dim = 768,
     .text_layers = 12,
@@ -50,14 +52,25 @@ static struct {
     .validate_every = 1,
 };
 
-static const char *const architectures[] = {"resnet18", "resnet34", "resnet50", NULL};
-static const char *const optimizers[] = {"adamw", "sgd", NULL};
-static const char *const schedules[] = {"cosine", "constant", NULL};
-static const char *const lambdas[] = {"raw", "softplus", "softmax", NULL};
-static const char *const hypergradients[] = {"jvp", "fd", NULL};
-static const char *const ordinals[] = {"reference", "thurstone", NULL};
-static const char *const precisions[] = {"float32", "bf16", NULL};
-static const char *const memories[] = {"small", "medium", "large", "huge", NULL};
+/* Names of enumerations, whose values are their indices. */
+static const char *const architectures[] = {
+    [ARCH_RESNET18] = "resnet18", [ARCH_RESNET34] = "resnet34", [ARCH_RESNET50] = "resnet50", NULL};
+static const char *const optimizers[] = {
+    [OPTIMIZER_ADAMW] = "adamw", [OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const schedules[] = {
+    [SCHEDULE_COSINE] = "cosine", [SCHEDULE_CONSTANT] = "constant", NULL};
+static const char *const lambdas[] = {
+    [LAMBDA_RAW] = "raw", [LAMBDA_SOFTPLUS] = "softplus", [LAMBDA_SOFTMAX] = "softmax", NULL};
+static const char *const hypergradients[] = {
+    [HYPERGRADIENT_JVP] = "jvp", [HYPERGRADIENT_FD] = "fd", NULL};
+static const char *const ordinals[] = {
+    [ORDINAL_REFERENCE] = "reference", [ORDINAL_THURSTONE] = "thurstone", NULL};
+static const char *const precisions[] = {[IMAGE_FLOAT32] = "float32", [IMAGE_BF16] = "bf16", NULL};
+static const char *const memories[] = {[MEMORY_SMALL] = "small",
+                                       [MEMORY_MEDIUM] = "medium",
+                                       [MEMORY_LARGE] = "large",
+                                       [MEMORY_HUGE] = "huge",
+                                       NULL};
 
 static const cli_option option_table[] = {
     {"arch", 0, CLI_CHOICE, &options.arch, .choices = architectures, .argument = "NET",
@@ -115,13 +128,13 @@ static const cli_option option_table[] = {
     {"precision", 0, CLI_CHOICE, &options.precision, .choices = precisions, .argument = "TYPE",
      .help = "of the image encoder (float32)"},
     {"memory", 0, CLI_CHOICE, &options.memory, .choices = memories, .argument = "SIZE",
-     .help = "less is slower (medium)", .unrecorded = true, .rare = true},
+     .help = "less is slower (medium)", .rare = true},
     {"validate-every", 0, CLI_INTEGER, &options.validate_every, 0, 1e15, .argument = "N",
-     .help = "with --weights: validate each N-th step (1)", .unrecorded = true, .rare = true},
+     .help = "with --weights: validate each N-th step (1)", .rare = true},
     {"checkpoint", 0, CLI_STRING, &options.checkpoint, .argument = "FILE",
      .help = "keep all that --resume needs in FILE", .unrecorded = true, .written = true},
     {"checkpoint-every", 0, CLI_INTEGER, &options.checkpoint_every, 0, 1e15, .argument = "N",
-     .help = "write it after each N steps (500; 0: at the end)", .unrecorded = true, .rare = true},
+     .help = "write it after each N steps (500; 0: at the end)", .rare = true},
     {"resume", 0, CLI_STRING, &options.resume, .argument = "FILE",
      .help = "go on from this checkpoint", .unrecorded = true},
     {"log", 0, CLI_STRING, &options.log, .argument = "FILE",
@@ -195,7 +208,7 @@ static double rate_or_default(double rate)
     return rate < 0 ? options.rate : rate;
 }
 
-static const int depths[] = {18, 34, 50}; /* of architectures */
+static const int depths[] = {[ARCH_RESNET18] = 18, [ARCH_RESNET34] = 34, [ARCH_RESNET50] = 50};
 
 static bool is_given(const cli *c, const char *name)
 {
@@ -229,34 +242,36 @@ static void fill_config(model_config *config)
     config->text.heads = 0;
 }
 
+/* Stages of the image encoder, by --memory. */
+static const int recomputed[] = {4, 1, 0, 0}, recomputed_ends[] = {4, 3, 0, 0};
+
 static bool fill_options(trainer_options *o, const cli *c, error *e)
 {
-    static const int recomputed[] = {4, 1, 0, 0}, ends[] = {4, 3, 0, 0}; /* stages, by memory */
     fill_config(&o->config);
     bool learn = !options.weights;
     o->network = (network_options){
         .slots = learn && options.memory == MEMORY_HUGE ? 2 : 1,
         .recompute = recomputed[options.memory],
-        .recompute_end = ends[options.memory],
-        .precision = options.precision == 1 ? IMAGE_BF16 : IMAGE_FLOAT32,
+        .recompute_end = recomputed_ends[options.memory],
+        .precision = (image_precision)options.precision,
         .gamma = options.gamma,
-        .thurstone = options.ordinal == 1,
+        .thurstone = options.ordinal == ORDINAL_THURSTONE,
     };
     o->bilevel = (bilevel_options){
         .learn = learn,
-        .hypergradient = options.hypergradient == 1 ? HYPERGRADIENT_FD : HYPERGRADIENT_JVP,
+        .hypergradient = (hypergradient_kind)options.hypergradient,
         .lag = options.lag,
         .lambda_rate = options.lambda_rate,
         .decay = options.decay,
         .clip = options.clip,
-        .schedule = {options.schedule == 1 ? SCHEDULE_CONSTANT : SCHEDULE_COSINE,
-                     options.schedule_epochs, options.schedule_steps, options.warmup},
+        .schedule = {(schedule_kind)options.schedule, options.schedule_epochs,
+                     options.schedule_steps, options.warmup},
     };
     o->bilevel.rate[PARAMETER_IMAGE] = rate_or_default(options.rate_image);
     o->bilevel.rate[PARAMETER_TEXT] = rate_or_default(options.rate_text);
     o->bilevel.rate[PARAMETER_TEXT_FC] = rate_or_default(options.rate_text);
     o->bilevel.rate[PARAMETER_SCALE] = rate_or_default(options.rate_scale);
-    o->optimizer = options.optimizer == 1 ? OPTIMIZER_SGD : OPTIMIZER_ADAMW;
+    o->optimizer = (optimizer_kind)options.optimizer;
     o->lambda = (lambda_kind)options.lambda;
     o->steps = options.steps;
     o->checkpoint_every = options.checkpoint_every;
@@ -269,34 +284,82 @@ static bool fill_options(trainer_options *o, const cli *c, error *e)
     o->log = options.log;
     o->trace = options.trace;
     o->output = c->output;
+    o->stream_opened = catch_signals;
     return parse_freeze(o->network.frozen, e);
 }
 
-/* A resumed run has its checkpoint's options; only how far it goes may be changed. */
+/* Names that stand for standard input or output elsewhere. */
+static bool check_names(error *e)
+{
+    const struct {
+        const char *option, *path;
+    } files[] = {{"weights", options.weights},
+                 {"checkpoint", options.checkpoint},
+                 {"log", options.log},
+                 {"trace", options.trace}};
+    for (size_t i = 0; i < CLI_COUNT(files); i++)
+        if (files[i].path && strcmp(files[i].path, "-") == 0)
+            return error_set(e, STATUS_USAGE, "--%s takes the name of a file, not '-'",
+                             files[i].option);
+    return true;
+}
+
+/* -1: not said, as in older checkpoints. */
+static int saved_memory(const checkpoint_state *state)
+{
+    const char *name = json_string_value(json_object_get(state->settings, "memory"));
+    for (int i = 0; name && memories[i]; i++)
+        if (strcmp(memories[i], name) == 0) return i;
+    return -1;
+}
+
+/* What is computed again is rounded otherwise. */
+static void compare_memory(const cli *c, const checkpoint_state *state)
+{
+    int saved = saved_memory(state), now = options.memory;
+    if (saved < 0 && !is_given(c, "memory"))
+        cli_warn(c, "%s does not say its --memory; %s is taken", options.resume, memories[now]);
+    else if (saved >= 0 && (recomputed[saved] != recomputed[now] ||
+                            recomputed_ends[saved] != recomputed_ends[now]))
+        cli_warn(c,
+                 "--memory is %s, but the run that wrote the checkpoint had %s: the model will "
+                 "differ in its last digits from that of one run",
+                 memories[now], memories[saved]);
+}
+
+/* A resumed run has its checkpoint's options, but for those that leave its course as it is. */
 static bool restore_options(cli *c, checkpoint_state *state, error *e)
 {
-    static const char *const changeable[] = {"steps", NULL};
+    static const char *const changeable[] = {"steps", "memory", "validate-every",
+                                             "checkpoint-every", NULL};
     if (!checkpoint_read_state(options.resume, state, e)) return false;
-    if (c->seed_given && state->seed_given && c->seed != state->seed)
+    if (c->seed_given && c->seed != state->seed)
         return error_set(e, STATUS_USAGE, "--seed differs from the checkpoint's %llu; leave it out",
                          (unsigned long long)state->seed);
     c->seed = state->seed;
     c->seed_given = state->seed_given;
-    return settings_restore(option_table, CLI_COUNT(option_table), state->settings, &c->given,
-                            changeable, e);
+    c->provenance = c->provenance && state->provenance;
+    if (!settings_restore(option_table, CLI_COUNT(option_table), state->settings, &c->given,
+                          changeable, e))
+        return e->status == STATUS_DATA ? error_context(e, "%s", options.resume) : false;
+    compare_memory(c, state);
+    return true;
 }
 
 /* The options in force, spelled in one way, are what the model's provenance shows: a resumed run's
  * model is the same as that of a run that was never stopped. How far either should have gone is
- * left out; the steps done stand elsewhere in the model. */
+ * left out; the steps done stand elsewhere in the model. So is what no model depends on, and how
+ * weights would be learnt when they are not. */
 static bool record_options(cli *c, const json_t *defaults, json_t **texts, error *e)
 {
+    static const char *const skipped[] = {"lambda",           "lambda-lr", "lambda-lag",
+                                          "hypergradient",    "steps",     "validate-every",
+                                          "checkpoint-every", NULL};
+    enum { OF_LEARNING = 4 };
     cli_strings given = {0};
-    int64_t steps = options.steps;
-    options.steps = -1;
     bool good =
-        settings_arguments(option_table, CLI_COUNT(option_table), defaults, &given, texts, e);
-    options.steps = steps;
+        settings_arguments(option_table, CLI_COUNT(option_table), defaults,
+                           options.weights ? skipped : skipped + OF_LEARNING, &given, texts, e);
     cli_strings_free(&c->given);
     c->given = given;
     return good;
@@ -308,8 +371,8 @@ static void run(cli *c, const json_t *defaults, error *e)
     trainer_options o = {0};
     json_t *texts = NULL, *settings = NULL;
     nn_threads_set(c->threads);
-    catch_signals();
-    if ((options.resume ? restore_options(c, &state, e) : adopt_architecture(c, e)) &&
+    if (check_names(e) &&
+        (options.resume ? restore_options(c, &state, e) : adopt_architecture(c, e)) &&
         record_options(c, defaults, &texts, e) && fill_options(&o, c, e)) {
         settings = settings_get(option_table, CLI_COUNT(option_table));
         if (settings)

@@ -286,7 +286,7 @@ static pickle_value *text_new(machine *m, const char *text, size_t length)
     return value;
 }
 
-static bool push_text(machine *m, int width)
+static bool op_text(machine *m, int width)
 {
     uint64_t length;
     const unsigned char *bytes;
@@ -298,7 +298,7 @@ static bool push_text(machine *m, int width)
 
 /* Whole numbers of more than eight bytes (the magic number of old checkpoints) are kept as their
  * bytes. */
-static bool push_long(machine *m, int width)
+static bool op_long(machine *m, int width)
 {
     uint64_t length;
     const unsigned char *bytes;
@@ -311,7 +311,7 @@ static bool push_long(machine *m, int width)
     return push_integer(m, PICKLE_INTEGER, (int64_t)number);
 }
 
-static bool push_float(machine *m)
+static bool op_float(machine *m, int unused)
 {
     const unsigned char *bytes;
     if (!take(m, 8, &bytes)) return false;
@@ -346,7 +346,7 @@ static bool push_global(machine *m, const char *module, size_t module_length, co
     return push_new(m, value);
 }
 
-static bool op_global(machine *m)
+static bool op_global(machine *m, int unused)
 {
     const char *module, *name;
     size_t module_length, name_length;
@@ -354,7 +354,7 @@ static bool op_global(machine *m)
            push_global(m, module, module_length, name, name_length);
 }
 
-static bool op_stack_global(machine *m)
+static bool op_stack_global(machine *m, int unused)
 {
     pickle_value *name = pop(m), *module = name ? pop(m) : NULL;
     if (!module) return false;
@@ -372,21 +372,34 @@ static bool push_items(machine *m, pickle_kind kind, pickle_value *const *items,
     return value && items_append(m, value, items, count) && push(m, value);
 }
 
-static bool push_marked(machine *m, pickle_kind kind)
+static bool op_empty(machine *m, int kind)
+{
+    return push_items(m, (pickle_kind)kind, NULL, 0);
+}
+
+static bool op_marked(machine *m, int kind)
 {
     pickle_value **items;
     size_t count;
-    return pop_to_mark(m, &items, &count) && push_items(m, kind, items, count);
+    return pop_to_mark(m, &items, &count) && push_items(m, (pickle_kind)kind, items, count);
 }
 
-static bool push_tuple(machine *m, size_t count)
+/* Takes the last values; they stay valid until the next push. */
+static bool pop_last(machine *m, size_t count, pickle_value ***items)
 {
     for (size_t i = 0; i < count; i++) {
         if (m->depth <= i || !m->stack[m->depth - 1 - i])
             return fail(m, "takes a value from an empty stack");
     }
     m->depth -= count;
-    return push_items(m, PICKLE_TUPLE, m->stack + m->depth, count);
+    *items = m->stack + m->depth;
+    return true;
+}
+
+static bool op_tuple(machine *m, int count)
+{
+    pickle_value **items;
+    return pop_last(m, (size_t)count, &items) && push_items(m, PICKLE_TUPLE, items, (size_t)count);
 }
 
 /* Adds items to the container below them; what is opaque swallows them. */
@@ -400,21 +413,18 @@ static bool add_items(machine *m, pickle_kind kind, pickle_value *const *items, 
     return items_append(m, container, items, count);
 }
 
-static bool add_marked(machine *m, pickle_kind kind)
+static bool op_add_marked(machine *m, int kind)
 {
     pickle_value **items;
     size_t count;
-    return pop_to_mark(m, &items, &count) && add_items(m, kind, items, count);
+    return pop_to_mark(m, &items, &count) && add_items(m, (pickle_kind)kind, items, count);
 }
 
-static bool add_last(machine *m, pickle_kind kind, size_t count)
+static bool op_add_last(machine *m, int kind)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (m->depth <= i || !m->stack[m->depth - 1 - i])
-            return fail(m, "takes a value from an empty stack");
-    }
-    m->depth -= count;
-    return add_items(m, kind, m->stack + m->depth, count);
+    size_t count = kind == PICKLE_DICT ? 2 : 1;
+    pickle_value **items;
+    return pop_last(m, count, &items) && add_items(m, (pickle_kind)kind, items, count);
 }
 
 /* OrderedDict([[key, value], ...]) of Python 2; without arguments an empty one. */
@@ -437,7 +447,7 @@ static bool push_dict(machine *m, const pickle_value *arguments)
     return push(m, dict);
 }
 
-static bool op_call(machine *m)
+static bool op_call(machine *m, int unused)
 {
     pickle_value *arguments = pop(m), *function = arguments ? pop(m) : NULL;
     action does;
@@ -463,7 +473,7 @@ static bool op_call(machine *m)
 
 /* Attributes set on an object: those of TorchScript modules and namespaces are kept, an
  * OrderedDict's (_metadata) are not. */
-static bool op_build(machine *m)
+static bool op_build(machine *m, int unused)
 {
     pickle_value *state = pop(m), *object = state ? top(m) : NULL;
     if (!object) return false;
@@ -471,7 +481,7 @@ static bool op_build(machine *m)
     return items_append(m, object, state->items, state->count);
 }
 
-static bool op_persistent(machine *m)
+static bool op_persistent(machine *m, int unused)
 {
     pickle_value *id = pop(m);
     if (!id) return false;
@@ -480,11 +490,31 @@ static bool op_persistent(machine *m)
     return push_items(m, PICKLE_STORAGE, id->items, id->count);
 }
 
-static bool op_memo(machine *m, bool put, int width)
+static bool op_put(machine *m, int width)
 {
     uint64_t index;
-    if (!take_number(m, width, &index)) return false;
-    return put ? memo_put(m, (size_t)index) : memo_get(m, (size_t)index);
+    return take_number(m, width, &index) && memo_put(m, (size_t)index);
+}
+
+static bool op_get(machine *m, int width)
+{
+    uint64_t index;
+    return take_number(m, width, &index) && memo_get(m, (size_t)index);
+}
+
+static bool op_memoize(machine *m, int unused)
+{
+    return memo_put(m, m->memo_next++);
+}
+
+static bool op_none(machine *m, int unused)
+{
+    return push_new(m, value_new(m, PICKLE_NONE));
+}
+
+static bool op_boolean(machine *m, int value)
+{
+    return push_integer(m, PICKLE_BOOLEAN, value);
 }
 
 static bool op_integer(machine *m, int width)
@@ -495,130 +525,97 @@ static bool op_integer(machine *m, int width)
                         width == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
 }
 
-static bool op_skip(machine *m, size_t count)
+static bool op_skip(machine *m, int count)
 {
     const unsigned char *bytes;
-    return take(m, count, &bytes);
+    return take(m, (size_t)count, &bytes);
 }
 
-static bool op_pop_mark(machine *m)
+static bool op_mark(machine *m, int unused)
+{
+    return push(m, NULL);
+}
+
+static bool op_pop_mark(machine *m, int unused)
 {
     pickle_value **items;
     size_t count;
     return pop_to_mark(m, &items, &count);
 }
 
-static bool op_pop(machine *m)
+static bool op_pop(machine *m, int unused)
 {
     if (m->depth == 0) return fail(m, "takes a value from an empty stack");
     m->depth--;
     return true;
 }
 
+static bool op_duplicate(machine *m, int unused)
+{
+    return push_new(m, top(m));
+}
+
+/* What each opcode runs, and with which argument: a width in bytes, a count, a kind. */
+static const struct {
+    bool (*run)(machine *m, int argument);
+    int argument;
+} opcodes[256] = {
+    [0x80] = {op_skip, 1},                 /* PROTO */
+    [0x95] = {op_skip, 8},                 /* FRAME */
+    ['('] = {op_mark, 0},                  /* MARK */
+    ['0'] = {op_pop, 0},                   /* POP */
+    ['1'] = {op_pop_mark, 0},              /* POP_MARK */
+    ['2'] = {op_duplicate, 0},             /* DUP */
+    ['N'] = {op_none, 0},                  /* NONE */
+    [0x88] = {op_boolean, 1},              /* NEWTRUE */
+    [0x89] = {op_boolean, 0},              /* NEWFALSE */
+    ['J'] = {op_integer, 4},               /* BININT */
+    ['K'] = {op_integer, 1},               /* BININT1 */
+    ['M'] = {op_integer, 2},               /* BININT2 */
+    [0x8a] = {op_long, 1},                 /* LONG1 */
+    [0x8b] = {op_long, 4},                 /* LONG4 */
+    ['G'] = {op_float, 0},                 /* BINFLOAT */
+    [0x8c] = {op_text, 1},                 /* SHORT_BINUNICODE */
+    ['X'] = {op_text, 4},                  /* BINUNICODE */
+    [0x8d] = {op_text, 8},                 /* BINUNICODE8 */
+    ['U'] = {op_text, 1},                  /* SHORT_BINSTRING */
+    ['T'] = {op_text, 4},                  /* BINSTRING */
+    ['C'] = {op_text, 1},                  /* SHORT_BINBYTES */
+    ['B'] = {op_text, 4},                  /* BINBYTES */
+    ['}'] = {op_empty, PICKLE_DICT},       /* EMPTY_DICT */
+    [']'] = {op_empty, PICKLE_LIST},       /* EMPTY_LIST */
+    [')'] = {op_empty, PICKLE_TUPLE},      /* EMPTY_TUPLE */
+    [0x8f] = {op_empty, PICKLE_LIST},      /* EMPTY_SET */
+    [0x90] = {op_add_marked, PICKLE_LIST}, /* ADDITEMS */
+    [0x85] = {op_tuple, 1},                /* TUPLE1 */
+    [0x86] = {op_tuple, 2},                /* TUPLE2 */
+    [0x87] = {op_tuple, 3},                /* TUPLE3 */
+    ['t'] = {op_marked, PICKLE_TUPLE},     /* TUPLE */
+    ['l'] = {op_marked, PICKLE_LIST},      /* LIST */
+    ['d'] = {op_marked, PICKLE_DICT},      /* DICT */
+    ['a'] = {op_add_last, PICKLE_LIST},    /* APPEND */
+    ['e'] = {op_add_marked, PICKLE_LIST},  /* APPENDS */
+    ['s'] = {op_add_last, PICKLE_DICT},    /* SETITEM */
+    ['u'] = {op_add_marked, PICKLE_DICT},  /* SETITEMS */
+    ['c'] = {op_global, 0},                /* GLOBAL */
+    [0x93] = {op_stack_global, 0},         /* STACK_GLOBAL */
+    ['R'] = {op_call, 0},                  /* REDUCE */
+    [0x81] = {op_call, 0},                 /* NEWOBJ */
+    ['b'] = {op_build, 0},                 /* BUILD */
+    ['Q'] = {op_persistent, 0},            /* BINPERSID */
+    ['q'] = {op_put, 1},                   /* BINPUT */
+    ['r'] = {op_put, 4},                   /* LONG_BINPUT */
+    [0x94] = {op_memoize, 0},              /* MEMOIZE */
+    ['h'] = {op_get, 1},                   /* BINGET */
+    ['j'] = {op_get, 4},                   /* LONG_BINGET */
+};
+
 static bool step(machine *m, unsigned char opcode)
 {
-    switch (opcode) {
-    case 0x80:
-        return op_skip(m, 1); /* PROTO */
-    case 0x95:
-        return op_skip(m, 8); /* FRAME */
-    case '(':
-        return push(m, NULL); /* MARK */
-    case '0':
-        return op_pop(m); /* POP */
-    case '1':
-        return op_pop_mark(m); /* POP_MARK */
-    case '2':
-        return push_new(m, top(m)); /* DUP */
-    case 'N':
-        return push_new(m, value_new(m, PICKLE_NONE)); /* NONE */
-    case 0x88:
-        return push_integer(m, PICKLE_BOOLEAN, 1); /* NEWTRUE */
-    case 0x89:
-        return push_integer(m, PICKLE_BOOLEAN, 0); /* NEWFALSE */
-    case 'J':
-        return op_integer(m, 4); /* BININT */
-    case 'K':
-        return op_integer(m, 1); /* BININT1 */
-    case 'M':
-        return op_integer(m, 2); /* BININT2 */
-    case 0x8a:
-        return push_long(m, 1); /* LONG1 */
-    case 0x8b:
-        return push_long(m, 4); /* LONG4 */
-    case 'G':
-        return push_float(m); /* BINFLOAT */
-    case 0x8c:
-        return push_text(m, 1); /* SHORT_BINUNICODE */
-    case 'X':
-        return push_text(m, 4); /* BINUNICODE */
-    case 0x8d:
-        return push_text(m, 8); /* BINUNICODE8 */
-    case 'U':
-        return push_text(m, 1); /* SHORT_BINSTRING */
-    case 'T':
-        return push_text(m, 4); /* BINSTRING */
-    case 'C':
-        return push_text(m, 1); /* SHORT_BINBYTES */
-    case 'B':
-        return push_text(m, 4); /* BINBYTES */
-    case '}':
-        return push_items(m, PICKLE_DICT, NULL, 0); /* EMPTY_DICT */
-    case ']':
-        return push_items(m, PICKLE_LIST, NULL, 0); /* EMPTY_LIST */
-    case ')':
-        return push_items(m, PICKLE_TUPLE, NULL, 0); /* EMPTY_TUPLE */
-    case 0x8f:
-        return push_items(m, PICKLE_LIST, NULL, 0); /* EMPTY_SET */
-    case 0x90:
-        return add_marked(m, PICKLE_LIST); /* ADDITEMS */
-    case 0x85:
-        return push_tuple(m, 1); /* TUPLE1 */
-    case 0x86:
-        return push_tuple(m, 2); /* TUPLE2 */
-    case 0x87:
-        return push_tuple(m, 3); /* TUPLE3 */
-    case 't':
-        return push_marked(m, PICKLE_TUPLE); /* TUPLE */
-    case 'l':
-        return push_marked(m, PICKLE_LIST); /* LIST */
-    case 'd':
-        return push_marked(m, PICKLE_DICT); /* DICT */
-    case 'a':
-        return add_last(m, PICKLE_LIST, 1); /* APPEND */
-    case 'e':
-        return add_marked(m, PICKLE_LIST); /* APPENDS */
-    case 's':
-        return add_last(m, PICKLE_DICT, 2); /* SETITEM */
-    case 'u':
-        return add_marked(m, PICKLE_DICT); /* SETITEMS */
-    case 'c':
-        return op_global(m); /* GLOBAL */
-    case 0x93:
-        return op_stack_global(m); /* STACK_GLOBAL */
-    case 'R':
-        return op_call(m); /* REDUCE */
-    case 0x81:
-        return op_call(m); /* NEWOBJ */
-    case 'b':
-        return op_build(m); /* BUILD */
-    case 'Q':
-        return op_persistent(m); /* BINPERSID */
-    case 'q':
-        return op_memo(m, true, 1); /* BINPUT */
-    case 'r':
-        return op_memo(m, true, 4); /* LONG_BINPUT */
-    case 0x94:
-        return memo_put(m, m->memo_next++); /* MEMOIZE */
-    case 'h':
-        return op_memo(m, false, 1); /* BINGET */
-    case 'j':
-        return op_memo(m, false, 4); /* LONG_BINGET */
-    default:
-        return error_set(m->e, STATUS_DATA,
-                         "%s: pickle, byte %zu: opcode 0x%02x, which no state dict needs", m->path,
-                         m->at - 1, opcode);
-    }
+    if (opcodes[opcode].run) return opcodes[opcode].run(m, opcodes[opcode].argument);
+    return error_set(m->e, STATUS_DATA,
+                     "%s: pickle, byte %zu: opcode 0x%02x, which no state dict needs", m->path,
+                     m->at - 1, opcode);
 }
 
 const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size,

@@ -90,8 +90,11 @@ char *tensor_shape_text(char text[128], int rank, const int64_t *shape)
 {
     size_t used = 0;
     strcpy(text, "scalar");
-    for (int i = 0; i < rank && used < 120; i++) {
-        used += (size_t)snprintf(text + used, 128 - used, i ? "x%" PRId64 : "%" PRId64, shape[i]);
+    for (int i = 0; i < rank && used < 100; i++) {
+        const char *times = i ? "x" : "";
+        int size = shape[i] < 0 ? snprintf(text + used, 128 - used, "%sany", times)
+                                : snprintf(text + used, 128 - used, "%s%" PRId64, times, shape[i]);
+        used += (size_t)size;
     }
     return text;
 }
@@ -265,7 +268,7 @@ float *tensor_read_new(const tensor_file *f, const char *name, int rank, int64_t
     for (int i = 0; fits && i < rank; i++) fits = shape[i] == -1 || shape[i] == t->shape[i];
     if (!fits) {
         char is[128], wanted[128];
-        error_set(e, STATUS_DATA, "%s: tensor '%s' is %s, should be %s (-1: any)", f->path, name,
+        error_set(e, STATUS_DATA, "%s: tensor '%s' is %s, but must be %s", f->path, name,
                   tensor_shape_text(is, t->rank, t->shape), tensor_shape_text(wanted, rank, shape));
         return NULL;
     }

@@ -82,7 +82,7 @@ bool tensor_read_integers(const tensor_file *f, const tensor *t, int64_t *out, e
    what it is. */
 float *tensor_read_new(const tensor_file *f, const char *name, int rank, int64_t *shape, error *e);
 
-/* "3x64x7x7" into text; "scalar" when rank is 0. Returns text. */
+/* "3x64x7x7" into text, "any" for a negative dimension; "scalar" when rank is 0. Returns text. */
 char *tensor_shape_text(char text[128], int rank, const int64_t *shape);
 
 /* For the readers: the number of elements, -1 when negative or too many to address at 8 bytes each.

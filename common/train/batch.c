@@ -5,29 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGES_LIMIT = 1 << 20, SIZE_LIMIT = 4096 };
+enum { IMAGES_LIMIT = 65536, SIZE_LIMIT = 4096 };
+static const int64_t number_limit = 1000000000000000; /* of steps and epochs */
 
 /* ---- The header -------------------------------------------------------------------------------
  */
 
-static bool read_count(const msgpack_object *map, const char *key, int64_t limit, int64_t *count,
-                       error *e)
+static bool read_count(const msgpack_object *map, const char *key, int64_t *count, error *e)
 {
     int64_t value;
     if (!object_integer(map, key, &value)) return true;
-    if (value < 0 || value > limit)
+    if (value < 0 || value > number_limit)
         return error_set(e, STATUS_DATA, "the header's %s is %lld, not 0 to %lld", key,
-                         (long long)value, (long long)limit);
+                         (long long)value, (long long)number_limit);
     *count = value;
     return true;
 }
 
 bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
 {
-    return read_count(header, "batch", IMAGES_LIMIT, &h->batch, e) &&
-           read_count(header, "steps", INT64_MAX, &h->steps, e) &&
-           read_count(header, "epochs", INT64_MAX, &h->epochs, e) &&
-           preprocessing_get(&h->preprocessing, object_get(header, "preprocessing"), e);
+    const msgpack_object *how = object_get(header, "preprocessing");
+    double scale;
+    if (how && object_get(how, "scale") && !object_number(how, "scale", &scale))
+        return error_set(e, STATUS_DATA, "the preprocessing's scale is no number");
+    return read_count(header, "steps", &h->steps, e) &&
+           preprocessing_get(&h->preprocessing, how, e);
 }
 
 /* ---- Labels -----------------------------------------------------------------------------------
@@ -131,7 +133,8 @@ static bool take_pixels(batch *b, error *e)
     b->step = -1;
     object_integer(map, "step", &b->step);
     object_integer(map, "epoch", &b->epoch);
-    if (b->step < -1 || b->epoch < 0) return error_set(e, STATUS_DATA, "step or epoch is negative");
+    if (b->step < -1 || b->step > number_limit || b->epoch < 0 || b->epoch > number_limit)
+        return error_set(e, STATUS_DATA, "step or epoch is not 0 to %lld", (long long)number_limit);
     return true;
 }
 
@@ -168,6 +171,23 @@ void batch_pair_free(batch_pair *pair)
     batch_free(pair->train);
     batch_free(pair->validation);
     *pair = (batch_pair){0};
+}
+
+/* ---- Places -----------------------------------------------------------------------------------
+ */
+
+batch_place batch_place_start(void)
+{
+    return (batch_place){.step = -1};
+}
+
+batch_place batch_place_after(batch_place last, const batch *next)
+{
+    bool numbered = last.step >= 0 && next->step >= 0;
+    bool anew = next->epoch < last.epoch || (numbered && next->step <= last.step);
+    int64_t running = last.running + (anew ? 1 : next->epoch - last.epoch);
+    if (running > number_limit) running = number_limit;
+    return (batch_place){next->step, next->epoch, running};
 }
 
 /* ---- Tasks ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ typedef union batch_labels {
 } batch_labels;
 
 typedef struct batch {
-    int count;             /* n images */
+    int count;             /* n images, at most 65536 */
     int size;              /* height and width */
     int64_t step, epoch;   /* as the stream numbers them; step -1: not numbered */
     const uint8_t *pixels; /* (n, size, size, 3), within the record */
@@ -36,8 +36,8 @@ typedef struct batch_pair {
 
 /* What a batch stream's header says; all of it may be missing but the tasks. */
 typedef struct batch_header {
-    int64_t batch, steps, epochs; /* 0: not said */
-    preprocessing preprocessing;  /* unchanged where not said */
+    int64_t steps;               /* 0: not said */
+    preprocessing preprocessing; /* unchanged where not said */
 } batch_header;
 
 /* Fields of `h` that the header does not hold keep what they were. STATUS_DATA when one makes no
@@ -50,6 +50,17 @@ batch *batch_parse(stream_record *record, const task_list *tasks, bool training,
 void batch_free(batch *b); /* NULL is fine */
 bool batch_is_training(const stream_record *record);
 void batch_pair_free(batch_pair *pair);
+
+/* How far into its streams a run is. */
+typedef struct batch_place {
+    int64_t step, epoch; /* of the last training batch as its stream numbers them; step -1: not */
+    int64_t running;     /* its epoch, counted on over streams that each begin at 0 */
+} batch_place;
+
+batch_place batch_place_start(void);
+/* The place of `next`, a training batch that follows `last`. A stream that begins its steps or
+   epochs anew begins the next running epoch. */
+batch_place batch_place_after(batch_place last, const batch *next);
 
 /* Are all the names, kinds, classes and prompts the same? Level cuts may differ. */
 bool batch_tasks_match(const task_list *a, const task_list *b);

@@ -11,8 +11,7 @@ static bool create_report(bilevel_report *r, size_t tasks, error *e)
 {
     r->loss = memory_zeroed(tasks, sizeof(double), e);
     r->validation_loss = memory_zeroed(tasks, sizeof(double), e);
-    r->labelled = memory_zeroed(tasks, sizeof(int), e);
-    r->validation_labelled = memory_zeroed(tasks, sizeof(int), e);
+    r->labelled = memory_zeroed(tasks, sizeof *r->labelled, e);
     r->lambda_before = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_after = memory_zeroed(tasks, sizeof(double), e);
     r->lambda_gradient = memory_zeroed(tasks, sizeof(double), e);
@@ -49,7 +48,6 @@ void bilevel_free(bilevel *b)
     free(b->report.loss);
     free(b->report.validation_loss);
     free(b->report.labelled);
-    free(b->report.validation_labelled);
     free(b->report.lambda_before);
     free(b->report.lambda_after);
     free(b->report.lambda_gradient);
@@ -119,7 +117,6 @@ static void report_validation(bilevel *b, int slot)
     const network_pass *pass = &b->network->pass[slot];
     bilevel_report *r = &b->report;
     memcpy(r->validation_loss, pass->loss, b->tasks->count * sizeof(double));
-    memcpy(r->validation_labelled, pass->labelled, b->tasks->count * sizeof(int));
     r->accuracy = pass->accuracy;
     r->auc = pass->auc;
     r->validated = true;
@@ -210,7 +207,6 @@ static void begin_report(bilevel *b, int64_t step, const batch *training)
     r->factor = schedule_factor(&b->options.schedule, step, training->epoch);
     memset(r->lambda_gradient, 0, b->tasks->count * sizeof(double));
     memset(r->validation_loss, 0, b->tasks->count * sizeof(double));
-    memset(r->validation_labelled, 0, b->tasks->count * sizeof(int));
     memcpy(r->lambda_before, b->lambda->value, b->tasks->count * sizeof(double));
 }
 
@@ -220,7 +216,7 @@ static void report_training(bilevel *b)
     bilevel_report *r = &b->report;
     r->total_loss = 0;
     memcpy(r->loss, pass->loss, b->tasks->count * sizeof(double));
-    memcpy(r->labelled, pass->labelled, b->tasks->count * sizeof(int));
+    memcpy(r->labelled, pass->labelled, b->tasks->count * sizeof *r->labelled);
     for (size_t t = 0; t < b->tasks->count; t++) r->total_loss += r->lambda_before[t] * r->loss[t];
 }
 
@@ -243,8 +239,10 @@ static bool check_batch(const bilevel *b, const batch *data, const char *which, 
     if (data->count <= b->network->capacity && data->size == b->model->config.preprocessing.size)
         return true;
     return error_set(e, STATUS_DATA,
-                     "record %lld: a %s batch of %d images of %d pixels does not fit",
-                     (long long)data->record->number, which, data->count, data->size);
+                     "record %lld: a %s batch of %d images of %d pixels does not fit a network for "
+                     "%d of %d",
+                     (long long)data->record->number, which, data->count, data->size,
+                     b->network->capacity, b->model->config.preprocessing.size);
 }
 
 bool bilevel_step(bilevel *b, int64_t step, const batch *training, const batch *validation,
@@ -270,8 +268,10 @@ bool bilevel_step(bilevel *b, int64_t step, const batch *training, const batch *
         return false;
     double clip = gradient_clip(b->report.gradient_norm, b->options.clip);
     optimizer_update(b->optimizer, values, b->gradient, clip, rate);
-    network_update_running(b->network, values, TRAINING_SLOT);
-    b->model->batches_tracked++;
+    if (!b->network->options.frozen[PARAMETER_IMAGE]) {
+        network_update_running(b->network, values, TRAINING_SLOT);
+        b->model->batches_tracked++;
+    }
     memcpy(b->report.lambda_after, b->lambda->value, b->tasks->count * sizeof(double));
     return true;
 }

@@ -11,7 +11,8 @@
    The training pass at theta serves steps 1, 3 and 5: with two slots it is kept while the
    validation pass runs, with one it is repeated once, which needs half the memory for activations.
    With `lag`, step 5 uses step 1's gradient. alpha is per parameter group when the groups' rates
-   differ. Running statistics move in step 5 alone. The tensors needed at full length: theta, g
+   differ. Running statistics move in step 5 alone, and not when the
+   image encoder is frozen. The tensors needed at full length: theta, g
    (which becomes theta'), v, and the optimiser's. */
 #ifndef BLADES_TRAIN_BILEVEL_H
 #define BLADES_TRAIN_BILEVEL_H
@@ -36,7 +37,7 @@ typedef struct bilevel_options {
 typedef struct bilevel_report {
     int64_t step, epoch;
     double *loss, *validation_loss; /* all tasks' */
-    int *labelled, *validation_labelled;
+    int64_t *labelled;
     double *lambda_before, *lambda_after;
     double *lambda_gradient; /* with respect to lambda; 0 when fixed */
     bool validated;          /* a validation pass was made */

@@ -39,12 +39,14 @@ static safetensors_entry lambda_entry(const char *name, int count, const double 
 
 static char *state_text(const optimizer *o, const lambda_weights *l, const checkpoint_state *state)
 {
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:O}", "steps",
-                             (json_int_t)state->steps, "optimizer_updates", (json_int_t)o->updates,
-                             "lambda_updates", (json_int_t)l->updates, "log_position",
-                             (json_int_t)state->log_position, "trace_position",
-                             (json_int_t)state->trace_position, "seed", (json_int_t)state->seed,
-                             "seed_given", (int)state->seed_given, "settings", state->settings);
+    json_t *json = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:O}", "steps",
+        (json_int_t)state->steps, "optimizer_updates", (json_int_t)o->updates, "lambda_updates",
+        (json_int_t)l->updates, "log_position", (json_int_t)state->log_position, "trace_position",
+        (json_int_t)state->trace_position, "stream_step", (json_int_t)state->place.step,
+        "stream_epoch", (json_int_t)state->place.epoch, "epoch", (json_int_t)state->place.running,
+        "seed", (json_int_t)state->seed, "seed_given", (int)state->seed_given, "provenance",
+        (int)state->provenance, "settings", state->settings);
     char *text = number_json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     return text;
@@ -69,6 +71,8 @@ bool checkpoint_write(const char *path, const model *m, const optimizer *o, cons
     return written;
 }
 
+static const json_int_t count_limit = 1000000000000000; /* of steps and epochs */
+
 /* ---- Reading -----------------------------------------------------------------------------------
  */
 
@@ -80,25 +84,55 @@ static json_t *read_state(const tensor_file *file, error *e)
     return json;
 }
 
+static bool damaged(const char *path, error *e)
+{
+    return error_set(e, STATUS_DATA, "%s: the checkpoint's state is damaged", path);
+}
+
+static bool counts(json_int_t number)
+{
+    return number >= 0 && number <= count_limit;
+}
+
+/* Older checkpoints lack the place, of runs whose epochs were those of the stream. */
+static bool unpack_state(json_t *json, checkpoint_state *state)
+{
+    json_int_t steps, log_position, trace_position, seed;
+    json_int_t stream_step, stream_epoch = 0, epoch = 0;
+    int seed_given, provenance = true;
+    json_t *settings = NULL;
+    if (json_unpack(json, "{s:I, s:I, s:I, s:I, s:b, s:o}", "steps", &steps, "log_position",
+                    &log_position, "trace_position", &trace_position, "seed", &seed, "seed_given",
+                    &seed_given, "settings", &settings) != 0)
+        return false;
+    stream_step = steps - 1;
+    if (json_unpack(json, "{s?I, s?I, s?I, s?b}", "stream_step", &stream_step, "stream_epoch",
+                    &stream_epoch, "epoch", &epoch, "provenance", &provenance) != 0)
+        return false;
+    *state = (checkpoint_state){.steps = steps,
+                                .log_position = log_position,
+                                .trace_position = trace_position,
+                                .seed = (uint64_t)seed,
+                                .seed_given = seed_given != 0,
+                                .provenance = provenance != 0,
+                                .place = {stream_step, stream_epoch, epoch},
+                                .settings = settings};
+    return counts(steps) && log_position >= 0 && trace_position >= 0 && seed >= 0 &&
+           stream_step >= -1 && stream_step < count_limit && counts(stream_epoch) &&
+           counts(epoch) && json_is_object(settings);
+}
+
 bool checkpoint_read_state(const char *path, checkpoint_state *state, error *e)
 {
     *state = (checkpoint_state){0};
     tensor_file *file = safetensors_open_kind(path, "checkpoint", e);
     if (!file) return false;
-    json_int_t steps, log_position, trace_position, seed;
-    int seed_given;
-    json_t *json = read_state(file, e), *settings = NULL;
-    if (json &&
-        json_unpack(json, "{s:I, s:I, s:I, s:I, s:b, s:o}", "steps", &steps, "log_position",
-                    &log_position, "trace_position", &trace_position, "seed", &seed, "seed_given",
-                    &seed_given, "settings", &settings) == 0 &&
-        steps >= 0 && log_position >= 0 && trace_position >= 0 && seed >= 0 &&
-        json_is_object(settings)) {
-        *state = (checkpoint_state){steps,          log_position,    trace_position,
-                                    (uint64_t)seed, seed_given != 0, json_incref(settings)};
-    } else if (json) {
-        error_set(e, STATUS_DATA, "%s: the checkpoint's state is damaged", path);
-    }
+    json_t *json = read_state(file, e);
+    if (json && unpack_state(json, state))
+        json_incref(state->settings);
+    else
+        state->settings = NULL;
+    if (json && !state->settings) damaged(path, e);
     json_decref(json);
     tensor_file_close(file);
     return e->status == 0;
@@ -128,11 +162,12 @@ static bool restore_lambda(const tensor_file *file, const char *name, int count,
 bool checkpoint_restore(const tensor_file *file, optimizer *o, lambda_weights *l, error *e)
 {
     json_t *json = read_state(file, e);
-    json_int_t optimizer_updates, lambda_updates;
+    json_int_t steps, optimizer_updates, lambda_updates;
     if (!json) return false;
-    if (json_unpack(json, "{s:I, s:I}", "optimizer_updates", &optimizer_updates, "lambda_updates",
-                    &lambda_updates) != 0)
-        error_set(e, STATUS_DATA, "%s: the checkpoint's state is damaged", file->path);
+    if (json_unpack(json, "{s:I, s:I, s:I}", "steps", &steps, "optimizer_updates",
+                    &optimizer_updates, "lambda_updates", &lambda_updates) != 0 ||
+        optimizer_updates != steps || lambda_updates < 0 || lambda_updates > steps)
+        damaged(file->path, e);
     json_decref(json);
     if (e->status || !restore_lambda(file, "lambda.parameter", l->count, l->parameter, e) ||
         !restore_lambda(file, "lambda.first_moment", l->count, l->first, e) ||

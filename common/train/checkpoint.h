@@ -1,9 +1,11 @@
 /* Checkpoints: a model file that also holds everything else a run needs to go on as if it had never
    stopped: the optimiser's moments (trained numbers only, in the order of the plan), the task
-   weights and theirs, the step, the options, the seed, and how long log and trace were. */
+   weights and theirs, the step and its place in the streams, the options, the seed, and how long
+   log and trace were. */
 #ifndef BLADES_TRAIN_CHECKPOINT_H
 #define BLADES_TRAIN_CHECKPOINT_H
 
+#include "train/batch.h"
 #include "train/lambda.h"
 #include "train/optimizer.h"
 
@@ -15,8 +17,9 @@ typedef struct checkpoint_state {
     int64_t steps;                        /* done */
     int64_t log_position, trace_position; /* bytes */
     uint64_t seed;
-    bool seed_given;
-    json_t *settings; /* of settings_get; the caller of checkpoint_read_state decrefs */
+    bool seed_given, provenance; /* as in cli */
+    batch_place place;           /* of the last step's training batch */
+    json_t *settings;            /* of settings_get; the caller of checkpoint_read_state decrefs */
 } checkpoint_state;
 
 /* Writes a checkpoint; a file of that name is replaced once the new one is complete. */

@@ -19,23 +19,24 @@ static int count_classes(const int32_t *labels, int n)
     return count;
 }
 
-/* (1 - p)^gamma (1 - sqrt(p + e)) and its derivative. */
+/* (1 - p)^gamma (1 - sqrt(p + e)) and its derivative. Where e alone makes the root larger than 1,
+   the loss is 0; the slope there moves no logit, because p is 1 but for e. */
 static double focal_fidelity(double p, double gamma, double *derivative)
 {
-    double root = sqrt(p + LOSS_EPSILON), miss = 1 - p;
+    double root = sqrt(p + LOSS_EPSILON), miss = 1 - p, loss = root > 1 ? 0 : 1 - root;
     if (gamma == 0) {
         *derivative = -0.5 / root;
-        return 1 - root;
+        return loss;
     }
     double weight = pow(miss, gamma);
     /* At p = 1 a slope of the weight with gamma < 1 is infinite, and what it multiplies is 0. */
     double slope = miss > 0 ? gamma * weight / miss : (gamma == 1 ? 1 : 0);
-    *derivative = -slope * (1 - root) - 0.5 * weight / root;
-    return weight * (1 - root);
+    *derivative = -slope * loss - 0.5 * weight / root;
+    return weight * loss;
 }
 
 double loss_categorical(const double *z, int n, int stride, int classes, const int32_t *labels,
-                        double gamma, double *dz, int *labelled)
+                        double gamma, double *dz, int64_t *labelled)
 {
     double sum = 0;
     clear_columns(dz, n, stride, classes);
@@ -47,13 +48,13 @@ double loss_categorical(const double *z, int n, int stride, int classes, const i
         double chosen = p[labels[i]];
         sum += focal_fidelity(chosen, gamma, &slope);
         for (int k = 0; k < classes; k++)
-            p[k] = slope / *labelled * chosen * ((k == labels[i]) - p[k]);
+            p[k] = slope / (double)*labelled * chosen * ((k == labels[i]) - p[k]);
     }
-    return *labelled ? sum / *labelled : 0;
+    return *labelled ? sum / (double)*labelled : 0;
 }
 
 double loss_coarse(const double *z, int n, int stride, int classes, const int32_t *labels,
-                   double *dz, int *labelled)
+                   double *dz, int64_t *labelled)
 {
     return loss_categorical(z, n, stride, classes, labels, 0, dz, labelled);
 }
@@ -77,11 +78,11 @@ static double pair_loss(double difference, double g, double steepness, double *d
 }
 
 double loss_ordinal(const double *z, int n, int stride, int classes, const float *values,
-                    bool thurstone, double *dz, double *scratch, int *labelled)
+                    bool thurstone, double *dz, double *scratch, int64_t *labelled)
 {
     double *level = scratch, *by_level = scratch + n, sum = 0;
     double steepness = thurstone ? 0.5 : sqrt(2.0); /* Phi(x) = erfc(-x / sqrt 2) / 2 */
-    int pairs = 0;
+    int64_t pairs = 0;
     clear_columns(dz, n, stride, classes);
     for (int i = 0; i < n; i++) {
         double *p = dz + (int64_t)i * stride;
@@ -101,11 +102,11 @@ double loss_ordinal(const double *z, int n, int stride, int classes, const float
         }
     }
     for (int i = 0; i < n; i++) {
-        double *p = dz + (int64_t)i * stride, slope = pairs ? by_level[i] / pairs : 0;
+        double *p = dz + (int64_t)i * stride, slope = pairs ? by_level[i] / (double)pairs : 0;
         for (int k = 0; k < classes; k++) p[k] *= slope * (k + 1 - level[i]);
     }
     *labelled = pairs;
-    return pairs ? sum / pairs : 0;
+    return pairs ? sum / (double)pairs : 0;
 }
 
 /* The mean loss of one sample's regions; *present: how many have a label. */
@@ -125,7 +126,7 @@ static double sample_regions(const double *z, const uint8_t *labels, int regions
 }
 
 double loss_fine(const double *z, int n, int stride, int regions, const uint8_t *labels, double *dz,
-                 int *labelled)
+                 int64_t *labelled)
 {
     double sum = 0;
     int samples = 0;

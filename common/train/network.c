@@ -11,7 +11,7 @@ static bool create_pass(network *w, network_pass *pass, error *e)
     pass->logits = memory_zeroed(cells, sizeof(double), e);
     pass->dlogits = memory_zeroed(cells, sizeof(double), e);
     pass->loss = memory_zeroed(w->tasks->count, sizeof(double), e);
-    pass->labelled = memory_zeroed(w->tasks->count, sizeof(int), e);
+    pass->labelled = memory_zeroed(w->tasks->count, sizeof *pass->labelled, e);
     return joint_create(&pass->joint, w->capacity, w->prompts, w->model->config.embedding_dim, e);
 }
 
@@ -83,7 +83,7 @@ static void task_loss(network *w, network_pass *pass, size_t t, size_t first, ba
     int n = pass->count, classes = (int)of->class_count;
     const double *z = pass->logits + first;
     double *dz = pass->dlogits + first;
-    int *labelled = &pass->labelled[t];
+    int64_t *labelled = &pass->labelled[t];
     switch (of->kind) {
     case TASK_ORDINAL:
         pass->loss[t] = loss_ordinal(z, n, w->prompts, classes, labels.values, w->options.thurstone,

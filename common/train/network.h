@@ -28,7 +28,7 @@ typedef struct network_pass {
     double *logits;       /* (n, prompts) */
     double *dlogits;      /* (n, prompts): of every task its own loss's gradient */
     double *loss;         /* one a task */
-    int *labelled;        /* one a task: samples or pairs that counted; 0: no label, loss 0 */
+    int64_t *labelled;    /* one a task: samples or pairs that counted; 0: no label, loss 0 */
     double accuracy, auc; /* of the first coarse task; NaN without labels */
 } network_pass;
 

@@ -111,7 +111,7 @@ void vector_clear(const plan *p, float *x)
         memset(x + p->trained.item[i].offset, 0, p->trained.item[i].count * sizeof *x);
 }
 
-void vector_copy_fixed(const plan *p, float *out, const float *x)
+static void copy_fixed(const plan *p, float *out, const float *x)
 {
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < p->fixed.count; i++) {
@@ -155,7 +155,7 @@ void vector_scale_groups(const plan *p, float *x, const double *factor)
 void vector_move(const plan *p, float *out, const float *values, double step,
                  const float *direction)
 {
-    vector_copy_fixed(p, out, values);
+    copy_fixed(p, out, values);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < p->trained.count; i++) {
         const plan_piece *piece = &p->trained.item[i];
@@ -167,7 +167,7 @@ void vector_move(const plan *p, float *out, const float *values, double step,
 void vector_descend(const plan *p, float *out, const float *values, const float *gradient,
                     const double *rate, double decay)
 {
-    vector_copy_fixed(p, out, values);
+    copy_fixed(p, out, values);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < p->trained.count; i++) {
         const plan_piece *piece = &p->trained.item[i];

@@ -50,8 +50,6 @@ void vector_free(const plan *p, float *vector);
 void vector_clear(const plan *p, float *x);
 /* Sets the fixed numbers alone to zero: what a backward pass wrote for frozen groups. */
 void vector_clear_fixed(const plan *p, float *x);
-/* Copies the fixed numbers. */
-void vector_copy_fixed(const plan *p, float *out, const float *x);
 /* The length of x over the trained numbers. */
 double vector_norm(const plan *p, const float *x);
 /* x *= factor[group] */

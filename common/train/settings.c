@@ -122,24 +122,38 @@ static bool conflict(const cli_option *o, const json_t *now, const json_t *saved
     return false;
 }
 
+/* An option that was not given. */
+static bool restore_option(const cli_option *o, const json_t *value, bool changeable, error *e)
+{
+    if (value)
+        return set_option(o, value) ||
+               error_set(e, STATUS_DATA, "the checkpoint's value of --%s makes no sense", o->name);
+    json_t *needed = changeable ? NULL : option_value(o);
+    if (needed) error_set(e, STATUS_DATA, "the checkpoint does not say its --%s", o->name);
+    json_decref(needed);
+    return e->status == 0;
+}
+
+static bool check_given(const cli_option *o, const json_t *value, bool changeable, error *e)
+{
+    json_t *now = option_value(o);
+    if (!(value && json_equal(now, value)) && !changeable) conflict(o, now, value, e);
+    json_decref(now);
+    return e->status == 0;
+}
+
 bool settings_restore(const cli_option *options, size_t count, const json_t *saved,
                       const cli_strings *given, const char *const *changeable, error *e)
 {
     for (size_t i = 0; i < count; i++) {
         const cli_option *o = &options[i];
         const json_t *value = json_object_get(saved, o->name);
+        bool may_change = is_listed(changeable, o->name);
         if (o->unrecorded) continue;
-        if (!settings_given(options, count, given, o->name)) {
-            if (value && !set_option(o, value))
-                return error_set(e, STATUS_DATA, "the checkpoint's value of --%s makes no sense",
-                                 o->name);
-            continue;
-        }
-        json_t *now = option_value(o);
-        bool same = value && json_equal(now, value);
-        if (!same && !is_listed(changeable, o->name)) conflict(o, now, value, e);
-        json_decref(now);
-        if (e->status) return false;
+        if (!(settings_given(options, count, given, o->name)
+                  ? check_given(o, value, may_change, e)
+                  : restore_option(o, value, may_change, e)))
+            return false;
     }
     return true;
 }
@@ -156,14 +170,16 @@ static json_t *value_text(const json_t *value)
 }
 
 bool settings_arguments(const cli_option *options, size_t count, const json_t *defaults,
-                        cli_strings *out, json_t **texts, error *e)
+                        const char *const *skipped, cli_strings *out, json_t **texts, error *e)
 {
     json_t *now = settings_get(options, count);
     *texts = json_array();
     bool good = now && *texts;
     for (size_t i = 0; good && i < count; i++) {
         const json_t *value = json_object_get(now, options[i].name);
-        if (!value || json_equal(value, json_object_get(defaults, options[i].name))) continue;
+        if (!value || json_equal(value, json_object_get(defaults, options[i].name)) ||
+            is_listed(skipped, options[i].name))
+            continue;
         good = cli_strings_add(out, options[i].name, e);
         if (!good || options[i].kind == CLI_FLAG) continue;
         json_t *text = value_text(value);

@@ -18,14 +18,16 @@ bool settings_given(const cli_option *options, size_t count, const cli_strings *
 
 /* Sets every option that the command line (`given`, as in cli) does not name to its value in
    `saved`, which must outlive the options. An option that was given must have the saved value, but
-   for those named in `changeable` (NULL-ended): else STATUS_USAGE, with both values. */
+   for those named in `changeable` (NULL-ended): else STATUS_USAGE, with both values. STATUS_DATA
+   when a value makes no sense, or is missing though the option always has one; `changeable` ones
+   may be missing. */
 bool settings_restore(const cli_option *options, size_t count, const json_t *saved,
                       const cli_strings *given, const char *const *changeable, error *e);
 
 /* The command line that sets the current values where they differ from `defaults` (of
-   settings_get), in the order of the table: name, value, name, value, ... with flags alone. The
-   strings live as long as *texts (caller decrefs). */
+   settings_get) and are not named in `skipped` (NULL-ended), in the order of the table: name,
+   value, name, value, ... with flags alone. The strings live as long as *texts (caller decrefs). */
 bool settings_arguments(const cli_option *options, size_t count, const json_t *defaults,
-                        cli_strings *out, json_t **texts, error *e);
+                        const char *const *skipped, cli_strings *out, json_t **texts, error *e);
 
 #endif

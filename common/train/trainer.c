@@ -1,10 +1,10 @@
 /* A training run from stream to model file. */
 #include "train/trainer.h"
 
+#include "cli/output.h"
 #include "cli/progress.h"
-#include "stream/json.h"
 #include "stream/number.h"
-#include "stream/writer.h"
+#include "train/model_setup.h"
 #include "train/training_log.h"
 #include "train/weights.h"
 
@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct trainer {
     cli *c;
@@ -19,6 +20,7 @@ typedef struct trainer {
     const volatile sig_atomic_t *interrupted;
     json_t *settings;
     stream_reader *reader;
+    const char *input; /* the first one, for messages */
     task_list *tasks;
     char *provenance; /* of the model to come; NULL: none wanted */
     batch_header header;
@@ -33,162 +35,9 @@ typedef struct trainer {
     network network;
     bilevel bilevel;
     line_file log, trace;
-    int64_t done; /* steps */
+    int64_t done, begun, kept; /* steps: in all, before this run, in the checkpoint */
+    batch_place place;         /* of the last step */
 } trainer;
-
-/* ---- The model ---------------------------------------------------------------------------------
- */
-
-/* The vocabulary that goes with initial values; NULL without an error when their file holds none.
- */
-static tokenizer *read_vocabulary(const char *path, error *e)
-{
-    tensor_file *file = tensor_file_open(path, e);
-    if (!file) return NULL;
-    const char *kind = tensor_file_metadata(file, "vocabulary_kind");
-    const char *text = tensor_file_metadata(file, "vocabulary");
-    tokenizer *words = kind && text ? tokenizer_parse(kind, text, e) : NULL;
-    tensor_file_close(file);
-    return words;
-}
-
-static tokenizer *make_vocabulary(const trainer *t, error *e)
-{
-    if (t->options->vocabulary) return tokenizer_read_merges(t->options->vocabulary, e);
-    if (t->options->init) {
-        tokenizer *words = read_vocabulary(t->options->init, e);
-        if (words || e->status) return words;
-    }
-    size_t count = 0, total = task_list_prompt_count(t->tasks);
-    const char **prompts = memory_allocate(total, sizeof *prompts, e);
-    if (!prompts) return NULL;
-    for (size_t i = 0; i < t->tasks->count; i++)
-        for (size_t k = 0; k < t->tasks->task[i].class_count; k++)
-            prompts[count++] = t->tasks->task[i].prompts[k];
-    tokenizer *words = tokenizer_from_texts(prompts, count, e);
-    free(prompts);
-    return words;
-}
-
-static bool initialise_from_file(trainer *t, error *e)
-{
-    model_report report = {0};
-    bool good = model_initialise(t->model, t->options->init, &report, e);
-    if (good && (report.missing_count || report.unused_count || t->c->verbose))
-        cli_note(t->c, "%s: %zu parameters found, %zu missing (random), %zu of the file not used",
-                 t->options->init, report.found_count, report.missing_count, report.unused_count);
-    if (good && t->c->verbose) model_report_print(&report, stderr);
-    model_report_free(&report);
-    return good;
-}
-
-/* The provenance of the model as a JSON array: the stream's, and this tool. */
-static char *provenance_text(trainer *t, error *e)
-{
-    stream_chunk chunk = {0};
-    char *line = NULL, *text = NULL;
-    size_t size = 0, offset = 0;
-    msgpack_unpacked map;
-    msgpack_unpacked_init(&map);
-    record_begin(&chunk, "model");
-    put_provenance(&chunk, t->c, stream_reader_header(t->reader));
-    record_end(&chunk);
-    FILE *memory = open_memstream(&line, &size);
-    bool good = !chunk.failed && memory &&
-                msgpack_unpack_next(&map, chunk.bytes.data, chunk.bytes.size, &offset) ==
-                    MSGPACK_UNPACK_SUCCESS &&
-                json_print_record(&map.data, &map.data, false, memory, "memory", e);
-    if (memory) fclose(memory);
-    json_t *json = good ? json_loads(line, 0, NULL) : NULL;
-    text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
-    if (!good) error_set(e, STATUS_SYSTEM, "out of memory");
-    json_decref(json);
-    free(line);
-    msgpack_unpacked_destroy(&map);
-    stream_chunk_free(&chunk);
-    return text;
-}
-
-static bool describe_model(trainer *t, error *e)
-{
-    json_t *tasks = task_list_json(t->tasks);
-    free(t->model->tasks);
-    free(t->model->provenance);
-    t->model->provenance = t->provenance;
-    t->provenance = NULL;
-    t->model->tasks = number_json_dumps(tasks, JSON_COMPACT);
-    json_decref(tasks);
-    if (!t->model->tasks) return error_set(e, STATUS_SYSTEM, "out of memory");
-    return true;
-}
-
-static bool create_model(trainer *t, error *e)
-{
-    model_config config = t->options->config;
-    preprocessing *p = &config.preprocessing;
-    int size = p->size;
-    *p = t->header.preprocessing;
-    if (!p->size)
-        preprocessing_set_size(p, t->paired ? t->pair.train->size : size,
-                               p->step[p->step_count - 1].how);
-    tokenizer *words = make_vocabulary(t, e);
-    if (!words) return false;
-    t->model = model_create(&config, words, t->c->seed, e);
-    return t->model && (!t->options->init || initialise_from_file(t, e));
-}
-
-static bool resume_model(trainer *t, error *e)
-{
-    const char *path = t->options->resume;
-    t->model = model_read(path, NULL, e);
-    if (!t->model) return false;
-    task_list *tasks =
-        t->model->tasks ? task_list_parse(t->model->tasks, strlen(t->model->tasks), e) : NULL;
-    bool same = tasks && batch_tasks_match(tasks, t->tasks);
-    task_list_free(tasks);
-    if (same || e->status) return same;
-    return error_set(e, STATUS_DATA, "%s: the checkpoint's tasks are not those of the stream",
-                     path);
-}
-
-static bool same_tokens(const token_sequences *s, size_t a, size_t b)
-{
-    int length = s->start[a + 1] - s->start[a];
-    return length == s->start[b + 1] - s->start[b] &&
-           memcmp(s->ids + s->start[a], s->ids + s->start[b], (size_t)length * sizeof *s->ids) == 0;
-}
-
-/* Classes whose prompts read the same, as where a vocabulary lacks their words, can never be told
-   apart. */
-static bool check_prompts_differ(const trainer *t, error *e)
-{
-    size_t first = 0;
-    for (size_t i = 0; i < t->tasks->count; first += t->tasks->task[i++].class_count) {
-        const task *one = &t->tasks->task[i];
-        for (size_t b = 1; b < one->class_count; b++)
-            for (size_t a = 0; a < b; a++)
-                if (same_tokens(&t->sequences, first + a, first + b))
-                    return error_set(e, STATUS_DATA,
-                                     "task '%.100s': the model's vocabulary lacks the words that "
-                                     "tell \"%.200s\" from \"%.200s\"; choose others, or train "
-                                     "without --init or with --vocabulary",
-                                     one->name, one->prompts[a], one->prompts[b]);
-    }
-    return true;
-}
-
-static bool encode_prompts(trainer *t, error *e)
-{
-    size_t count = 0, total = task_list_prompt_count(t->tasks);
-    const char **prompts = memory_allocate(total, sizeof *prompts, e);
-    if (!prompts) return false;
-    for (size_t i = 0; i < t->tasks->count; i++)
-        for (size_t k = 0; k < t->tasks->task[i].class_count; k++)
-            prompts[count++] = t->tasks->task[i].prompts[k];
-    bool good = model_encode_prompts(t->model, prompts, (int)count, &t->sequences, e);
-    free(prompts);
-    return good && check_prompts_differ(t, e);
-}
 
 /* ---- Everything around it ----------------------------------------------------------------------
  */
@@ -225,8 +74,9 @@ static bool open_stream(trainer *t, error *e)
 {
     static const char *const kinds[] = {"batch", NULL};
     t->reader = stream_reader_open(&t->c->inputs, kinds, e);
-    return t->reader &&
-           (read_header(t, e) || error_context(e, "%s", stream_reader_input(t->reader)));
+    if (!t->reader) return false;
+    t->input = stream_reader_input(t->reader);
+    return read_header(t, e) || error_context(e, "%s", t->input);
 }
 
 /* What is trained and how far it is; the network waits for the first batch. */
@@ -252,14 +102,15 @@ static bool create_state(trainer *t, error *e)
 static bool fit_network(trainer *t, error *e)
 {
     int capacity = t->network.capacity;
-    if (t->header.batch > capacity && t->header.batch <= 65536) capacity = (int)t->header.batch;
     if (t->pair.train->count > capacity) capacity = t->pair.train->count;
     if (t->pair.validation && t->pair.validation->count > capacity)
         capacity = t->pair.validation->count;
     if (capacity == t->network.capacity) return true;
     network_free(&t->network);
     return network_create(&t->network, t->model, t->tasks, &t->sequences, &t->options->network,
-                          capacity, e);
+                          capacity, e) ||
+           error_context(e, "record %" PRId64 ": %d images at a time",
+                         t->pair.train->record->number, capacity);
 }
 
 /* ---- Batches -----------------------------------------------------------------------------------
@@ -281,23 +132,29 @@ static void drop_pair(trainer *t)
 }
 
 /* Goes to the batch of the next step. A stream that starts at step 0 is read past the steps done;
-   one that starts later may begin anywhere up to the next step. */
+   one that starts later may begin anywhere up to the next step of the stream that the checkpoint
+   stopped in. */
 static int skip_done(trainer *t, error *e)
 {
     int more = next_pair(t, e);
     if (more <= 0 || t->done == 0) return more;
-    int64_t step = t->pair.train->step < 0 ? 0 : t->pair.train->step;
-    if (step > t->done) {
+    int64_t first = t->pair.train->step, next = t->place.step < 0 ? t->done : t->place.step + 1;
+    if (first > next) {
         error_set(e, STATUS_DATA,
-                  "the stream begins at step %" PRId64
+                  "%s: the stream begins at step %" PRId64
                   ", but the checkpoint goes on at step %" PRId64,
-                  step, t->done);
+                  t->pair.train->input, first, next);
         return -1;
     }
-    for (; step < t->done && more > 0; step++) {
+    bool whole = first <= 0;
+    batch_place place = whole ? batch_place_start() : t->place;
+    int64_t left = whole ? t->done : next - first;
+    for (; left > 0 && more > 0; left--) {
+        if (whole) place = batch_place_after(place, t->pair.train);
         drop_pair(t);
         more = next_pair(t, e);
     }
+    if (more > 0) t->place = place;
     return more;
 }
 
@@ -312,9 +169,26 @@ static bool save_checkpoint(trainer *t, error *e)
         .trace_position = line_file_position(&t->trace),
         .seed = t->c->seed,
         .seed_given = t->c->seed_given,
+        .provenance = t->c->provenance,
+        .place = t->place,
         .settings = t->settings,
     };
-    return checkpoint_write(t->options->checkpoint, t->model, &t->optimizer, &t->lambda, &state, e);
+    if (!checkpoint_write(t->options->checkpoint, t->model, &t->optimizer, &t->lambda, &state, e))
+        return false;
+    t->kept = t->done;
+    return true;
+}
+
+/* When the input turns out wrong, the steps on what came before are not lost. */
+static void keep_steps(trainer *t)
+{
+    const char *path = t->options->checkpoint;
+    error failure = {0};
+    if (!path || t->done == t->begun) return;
+    if (t->kept == t->done || save_checkpoint(t, &failure))
+        cli_warn(t->c, "stopped after step %" PRId64 "; go on with --resume %s", t->done, path);
+    else
+        cli_warn(t->c, "no checkpoint was kept: %s", failure.text);
 }
 
 /* The validation batch this step uses. */
@@ -336,19 +210,28 @@ static void show_progress(trainer *t, progress *line)
     progress_add(line, 1, extra);
 }
 
+static bool check_validation(const trainer *t, error *e)
+{
+    return !t->options->bilevel.learn || t->pair.validation ||
+           error_set(e, STATUS_DATA,
+                     "record %" PRId64 ": no validation batch follows this training batch, but "
+                     "task weights are learnt on them; fix the weights with --weights",
+                     t->pair.train->record->number);
+}
+
 static bool one_step(trainer *t, error *e)
 {
     double started = clock_seconds();
-    if (t->options->bilevel.learn && !t->pair.validation)
-        return error_set(e, STATUS_DATA,
-                         "step %" PRId64 ": no validation batch follows the training batch",
-                         t->done);
-    if (!fit_network(t, e)) return false;
-    if (!bilevel_step(&t->bilevel, t->done, t->pair.train, validation_of(t), e))
-        return e->status == STATUS_DATA ? error_context(e, "%s", t->pair.train->input) : false;
+    batch *training = t->pair.train;
+    batch_place place = batch_place_after(t->place, training);
+    training->epoch = place.running;
+    if (!check_validation(t, e) || !fit_network(t, e) ||
+        !bilevel_step(&t->bilevel, t->done, training, validation_of(t), e))
+        return e->status == STATUS_INTERNAL ? false : error_context(e, "%s", training->input);
     t->done++;
+    t->place = place;
     double seconds = clock_seconds() - started;
-    return log_step(&t->log, &t->bilevel, t->pair.train->count, seconds, e) &&
+    return log_step(&t->log, &t->bilevel, training->count, seconds, e) &&
            trace_step(&t->trace, &t->bilevel, e);
 }
 
@@ -360,6 +243,25 @@ static bool is_wanted(const trainer *t)
 static int64_t expected_steps(const trainer *t)
 {
     return t->options->steps >= 0 ? t->options->steps : t->header.steps;
+}
+
+/* In one line, where the run is not what was asked for. */
+static void tell_length(const trainer *t)
+{
+    int64_t wanted = t->options->steps;
+    bool nothing = t->options->resume && t->done == t->begun;
+    if (nothing && wanted >= 0 && wanted <= t->done)
+        cli_warn(t->c,
+                 "nothing was trained: %s has done %" PRId64 " steps and --steps is %" PRId64
+                 "; give a larger one",
+                 t->options->resume, t->done, wanted);
+    else if (nothing)
+        cli_warn(t->c,
+                 "nothing was trained: the stream has no batch behind the %" PRId64
+                 " steps that %s has done",
+                 t->done, t->options->resume);
+    else if (wanted > t->done)
+        cli_warn(t->c, "the stream ended after %" PRId64 " of %" PRId64 " steps", t->done, wanted);
 }
 
 static bool train(trainer *t, error *e)
@@ -379,9 +281,8 @@ static bool train(trainer *t, error *e)
     progress_end(&line);
     if (*t->interrupted && e->status == STATUS_DATA)
         *e = (error){0}; /* the signal met the whole pipeline */
-    if (!e->status && !*t->interrupted && t->options->steps > t->done)
-        cli_warn(t->c, "the stream ended after %" PRId64 " of %" PRId64 " steps", t->done,
-                 t->options->steps);
+    if (e->status && (more == -1 || e->status == STATUS_DATA)) keep_steps(t);
+    if (!e->status && !*t->interrupted) tell_length(t);
     return e->status == 0;
 }
 
@@ -425,23 +326,93 @@ static bool finish(trainer *t, error *e)
     return true;
 }
 
+/* ---- The beginning -----------------------------------------------------------------------------
+ */
+
+/* Whether a file can be made there is known before the first step, not after the last. Devices and
+   pipes are opened when there is something for them. */
+static bool check_target(const char *path, error *e)
+{
+    struct stat status;
+    output target;
+    if (path && stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return true;
+    if (!output_open(&target, path, true, e)) return false;
+    output_discard(&target);
+    return true;
+}
+
+static bool open_source(trainer *t, error *e)
+{
+    if (!open_stream(t, e)) return false;
+    t->options->stream_opened();
+    if (t->c->provenance &&
+        !(t->provenance = model_setup_provenance(t->c, stream_reader_header(t->reader), e)))
+        return false;
+    /* From here on the reader belongs to the source's thread. */
+    t->source = batch_source_open(t->reader, t->tasks, e);
+    return t->source != NULL;
+}
+
+/* The first batch of a new run says how large a network it needs, and whether there is anything to
+   train on. */
+static bool look_ahead(trainer *t, error *e)
+{
+    if (t->options->steps == 0 && t->header.preprocessing.size) return true;
+    int more = next_pair(t, e);
+    if (more == 0 && t->options->steps != 0)
+        return error_set(e, STATUS_DATA,
+                         "%s: there is no batch to train on; --steps 0 writes the initial model",
+                         t->input);
+    if (more == -2) cli_warn(t->c, "interrupted before the first step");
+    return more >= 0;
+}
+
+static bool create_model(trainer *t, error *e)
+{
+    preprocessing how = t->header.preprocessing;
+    if (!how.size)
+        preprocessing_set_size(
+            &how, t->paired ? t->pair.train->size : t->options->config.preprocessing.size,
+            how.step[how.step_count - 1].how);
+    t->model = model_setup_create(t->c, t->options, &how, t->tasks, e);
+    return t->model != NULL;
+}
+
+static bool resume_model(trainer *t, const checkpoint_state *resumed, error *e)
+{
+    t->done = t->begun = t->kept = resumed->steps;
+    t->place = resumed->place;
+    t->model = model_setup_resume(t->options, t->tasks, e);
+    return t->model != NULL;
+}
+
+static bool describe_model(trainer *t, error *e)
+{
+    char *provenance = t->provenance;
+    t->provenance = NULL;
+    return model_setup_describe(t->model, t->tasks, provenance, e);
+}
+
+static bool open_logs(trainer *t, const checkpoint_state *resumed, error *e)
+{
+    const trainer_options *o = t->options;
+    return line_file_open(&t->log, o->log, resumed ? resumed->log_position : 0, t->done - 1, e) &&
+           line_file_open(&t->trace, o->trace, resumed ? resumed->trace_position : 0, t->done - 1,
+                          e) &&
+           (line_file_position(&t->trace) > 0 ||
+            trace_prompts(&t->trace, t->tasks, &t->sequences, e));
+}
+
+/* False without an error when a signal came before there was anything to keep. */
 static bool prepare(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;
-    if (!open_stream(t, e)) return false;
-    if (t->c->provenance && !(t->provenance = provenance_text(t, e))) return false;
-    /* From here on the reader belongs to the source's thread. */
-    t->source = batch_source_open(t->reader, t->tasks, e);
-    if (!t->source) return false;
-    if (!resumed && o->steps != 0 && next_pair(t, e) == -1) return false;
-    if (resumed) t->done = resumed->steps;
-    if (!(o->resume ? resume_model(t, e) : create_model(t, e)) || !describe_model(t, e) ||
-        !encode_prompts(t, e) || !create_state(t, e))
-        return false;
-    if (!line_file_open(&t->log, o->log, resumed ? resumed->log_position : 0, e) ||
-        !line_file_open(&t->trace, o->trace, resumed ? resumed->trace_position : 0, e))
-        return false;
-    if (line_file_position(&t->trace) == 0 && !trace_prompts(&t->trace, t->tasks, &t->sequences, e))
+    if (!check_target(o->output, e) || (o->checkpoint && !check_target(o->checkpoint, e)) ||
+        !open_source(t, e) || !(resumed || look_ahead(t, e)) ||
+        !(resumed ? resume_model(t, resumed, e) : create_model(t, e)) || !describe_model(t, e) ||
+        !model_setup_prompts(t->model, o, t->tasks, t->input, &t->sequences, e) ||
+        !create_state(t, e) || !open_logs(t, resumed, e))
         return false;
     t->network.tasks = t->tasks;
     return bilevel_create(&t->bilevel, &o->bilevel, &t->plan, t->model, &t->network, &t->optimizer,
@@ -470,7 +441,11 @@ bool trainer_run(cli *c, const trainer_options *options, json_t *settings,
                  const checkpoint_state *resumed, const volatile sig_atomic_t *interrupted,
                  error *e)
 {
-    trainer t = {.c = c, .options = options, .settings = settings, .interrupted = interrupted};
+    trainer t = {.c = c,
+                 .options = options,
+                 .settings = settings,
+                 .interrupted = interrupted,
+                 .place = batch_place_start()};
     if (prepare(&t, resumed, e) && train(&t, e)) finish(&t, e);
     release(&t, e);
     return e->status == 0;

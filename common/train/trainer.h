@@ -11,7 +11,8 @@
 #include <signal.h>
 
 typedef struct trainer_options {
-    model_config config; /* of a new model; preprocessing comes from the stream */
+    void (*stream_opened)(void); /* called once signals need not end the tool any more */
+    model_config config;         /* of a new model; preprocessing comes from the stream */
     network_options network;
     bilevel_options bilevel;
     optimizer_kind optimizer;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,24 +13,58 @@
 /* ---- Files of lines ----------------------------------------------------------------------------
  */
 
+enum { LINE_LIMIT = 1 << 24 }; /* bytes; a trace's first line holds all prompts */
+
+static bool is_line_of(const char *line, size_t length, int64_t last)
+{
+    json_t *json = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(json, "step");
+    bool fits = last < 0 ? json_object_get(json, "prompts") != NULL
+                         : json_is_integer(step) && json_integer_value(step) == last;
+    json_decref(json);
+    return fits;
+}
+
+/* Does the line of the step `last` end at this position? */
+static bool ends_at(FILE *file, int64_t position, int64_t last, error *e)
+{
+    size_t size = position < LINE_LIMIT ? (size_t)position : LINE_LIMIT;
+    char *text = memory_allocate(size, 1, e);
+    bool fits = text && fseek(file, (long)(position - (int64_t)size), SEEK_SET) == 0 &&
+                fread(text, 1, size, file) == size && text[size - 1] == '\n';
+    if (fits) {
+        const char *before = memrchr(text, '\n', size - 1);
+        const char *line = before ? before + 1 : text;
+        fits = is_line_of(line, (size_t)(text + size - line), last);
+    }
+    free(text);
+    return fits;
+}
+
 /* Only a regular file can be continued; a device or pipe just goes on. */
-static bool continue_file(line_file *f, const char *path, int64_t position, error *e)
+static bool continue_file(line_file *f, const char *path, int64_t position, int64_t last, error *e)
 {
     struct stat status;
     f->file = fopen(path, "r+");
     if (!f->file && errno == ENOENT) f->file = fopen(path, "w");
     if (!f->file) return error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
-    if (fstat(fileno(f->file), &status) != 0 || !S_ISREG(status.st_mode)) return true;
+    if (fstat(fileno(f->file), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+        return true;
+    if (status.st_size < position || !ends_at(f->file, position, last, e))
+        return error_set(e, STATUS_DATA,
+                         "%s: not what the checkpoint's run wrote up to its step; name that file, "
+                         "or a new one",
+                         path);
     if (status.st_size > position && ftruncate(fileno(f->file), position) != 0)
         return error_set(e, STATUS_IO, "%s: ", path);
     return fseek(f->file, 0, SEEK_END) == 0 || error_set(e, STATUS_IO, "%s: ", path);
 }
 
-bool line_file_open(line_file *f, const char *path, int64_t position, error *e)
+bool line_file_open(line_file *f, const char *path, int64_t position, int64_t last, error *e)
 {
     *f = (line_file){.path = path};
     if (!path) return true;
-    if (position > 0) return continue_file(f, path, position, e);
+    if (position > 0) return continue_file(f, path, position, last, e);
     f->file = fopen(path, "w");
     return f->file || error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
 }
@@ -72,7 +107,7 @@ static void put_tasks(json_t *line, const char *key, const task_list *tasks, con
     json_object_set_new(line, key, map);
 }
 
-static void put_counts(json_t *line, const char *key, const task_list *tasks, const int *counts)
+static void put_counts(json_t *line, const char *key, const task_list *tasks, const int64_t *counts)
 {
     json_t *map = json_object();
     for (size_t t = 0; t < tasks->count; t++)

@@ -15,8 +15,10 @@ typedef struct line_file {
 } line_file;
 
 /* Opens the file at `path` (NULL: none wanted) for lines. position 0 begins it anew; otherwise the
-   lines behind that many bytes are cut off, so that a resumed run repeats none. */
-bool line_file_open(line_file *f, const char *path, int64_t position, error *e);
+   lines behind that many bytes are cut off, so that a resumed run repeats none, provided that the
+   last one before is that of the step `last` (-1: the prompts of a trace): STATUS_DATA when it is
+   another file. One that is missing or empty is begun. */
+bool line_file_open(line_file *f, const char *path, int64_t position, int64_t last, error *e);
 int64_t line_file_position(const line_file *f);
 /* STATUS_IO when the last line could not be written. */
 bool line_file_close(line_file *f, error *e);

@@ -4,7 +4,9 @@
    spoils the stream: "label" (a class that does not exist), "pixels" (too few), "order" (a
    validation batch first), "lonely" (no validation batches), "tasks" (a second segment with other
    tasks), "unnumbered" (no step numbers), "plain" (the header holds the tasks alone), "error" (an
-   error record in between). Other tasks: "shuffled" (one more, fine with the labels of other
+   error record in between), "same" (prompts of a task that are all alike), "long" (a prompt of more
+   tokens than fit), "scale" (a crop scale that is no number), "many" (more images than a batch can
+   have). Other tasks: "shuffled" (one more, fine with the labels of other
    images), "twice" (coarse, fine, and that one), "conflict" (coarse, fine, and three times coarse
    with the labels of other images). */
 #include "cli/random.h"
@@ -46,19 +48,30 @@ static void put_texts(stream_chunk *k, const task_text *t, const char *key, cons
 {
     put_array(k, key, (size_t)class_count(t));
     for (int i = 0; i < class_count(t); i++) {
-        char text[100];
+        char text[400];
         snprintf(text, sizeof text, format, t->classes[i]);
         put_text(k, NULL, text);
     }
 }
 
+static void prompt_format(const task_text *t, char format[300])
+{
+    snprintf(format, 300, "%s", t->template);
+    if (strcmp(t->name, "make") != 0) return;
+    if (strcmp(wrong, "same") == 0) snprintf(format, 300, "%%.0sa face");
+    for (int i = 0; strcmp(wrong, "long") == 0 && i < 100; i++)
+        strcpy(format + 2 * i, i < 99 ? "a " : "%s");
+}
+
 static void put_task(stream_chunk *k, const task_text *t)
 {
+    char format[300];
+    prompt_format(t, format);
     put_map_begin(k, NULL);
     put_text(k, "name", t->name);
     put_text(k, "kind", t->kind);
     put_texts(k, t, "classes", "%s");
-    put_texts(k, t, "prompts", t->template);
+    put_texts(k, t, "prompts", format);
     put_map_end(k);
 }
 
@@ -78,6 +91,7 @@ static void put_header(stream_chunk *k, int count)
         put_integer(k, "batch", BATCH);
         put_map_begin(k, "preprocessing");
         put_integer(k, "size", SIZE);
+        if (strcmp(wrong, "scale") == 0) put_number(k, "scale", NAN);
         put_map_end(k);
     }
     record_end(k);
@@ -134,7 +148,7 @@ static void put_batch(stream_chunk *k, int64_t step, bool training)
     put_text(k, "split", training ? "train" : "val");
     put_integer(k, "epoch", step / 4);
     if (strcmp(wrong, "unnumbered") != 0) put_integer(k, "step", step);
-    put_integer(k, "n", BATCH);
+    put_integer(k, "n", strcmp(wrong, "many") == 0 ? 65537 : BATCH);
     put_integer(k, "height", SIZE);
     put_integer(k, "width", SIZE);
     put_binary(k, "pixels", pixels, sizeof pixels - (strcmp(wrong, "pixels") == 0 && step == 1));

@@ -377,6 +377,19 @@ static void running_statistics_move_once_a_step_with_the_training_batch(void **s
     }
 }
 
+static void running_statistics_of_a_frozen_encoder_stay(void **state)
+{
+    bool frozen[PARAMETER_GROUPS] = {[PARAMETER_IMAGE] = true};
+    fixture f;
+    error e = {0};
+    setup(&f, &plain, 2, frozen);
+    float before = f.model.values[the_image.running];
+    assert_true(step(&f, 0, &e));
+    assert_true(f.model.values[the_image.running] == before);
+    assert_int_equal(f.model.batches_tracked, 0);
+    teardown(&f);
+}
+
 static void what_is_not_finite_is_named(void **state)
 {
     fixture f;
@@ -417,6 +430,7 @@ int main(void)
         cmocka_unit_test(lag_uses_the_gradient_of_the_old_weights),
         cmocka_unit_test(the_update_uses_the_new_weights),
         cmocka_unit_test(running_statistics_move_once_a_step_with_the_training_batch),
+        cmocka_unit_test(running_statistics_of_a_frozen_encoder_stay),
         cmocka_unit_test(what_is_not_finite_is_named),
         cmocka_unit_test(a_batch_that_does_not_fit_is_refused),
     };

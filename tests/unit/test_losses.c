@@ -27,7 +27,7 @@ static int width_of(loss_name name)
     return name == COARSE ? 2 : name == CATEGORICAL || name == PLAIN_GAMMA ? 4 : 3;
 }
 
-static double evaluate(loss_name name, const double *z, double *dz, int *labelled)
+static double evaluate(loss_name name, const double *z, double *dz, int64_t *labelled)
 {
     double scratch[2 * N];
     switch (name) {
@@ -56,7 +56,7 @@ static void gradients_match_central_differences(void **state)
 {
     for (loss_name name = COARSE; name <= FINE; name++) {
         double z[CELLS], dz[CELLS], unused[CELLS], step = 1e-6;
-        int labelled;
+        int64_t labelled;
         fill(z, (int)name);
         for (int i = 0; i < CELLS; i++) dz[i] = 77;
         evaluate(name, z + FIRST, dz + FIRST, &labelled);
@@ -81,7 +81,7 @@ static void gradients_match_central_differences(void **state)
 static void derivative_along_a_direction(void **state)
 {
     double z[CELLS], dz[CELLS], direction[CELLS], moved[CELLS], unused[CELLS], step = 1e-5;
-    int labelled;
+    int64_t labelled;
     fill(z, 3);
     fill(direction, 11);
     evaluate(ORDINAL, z, dz, &labelled);
@@ -98,7 +98,7 @@ static void values_of_the_formulas(void **state)
 {
     const double e = LOSS_EPSILON;
     double z[6] = {0, log(3), 0, log(3), 0, 0}, dz[6];
-    int labelled;
+    int64_t labelled;
     int32_t two[2] = {1, 0};
     assert_true(near(loss_coarse(z, 1, 2, 2, two, dz, &labelled), 1 - sqrt(0.75 + e), 1e-12));
     assert_true(near(loss_coarse(z, 2, 2, 2, two, dz, &labelled),
@@ -126,7 +126,7 @@ static void without_labels_nothing(void **state)
     float no_values[N], one_value[N];
     uint8_t no_regions[N * 3];
     double z[CELLS], dz[CELLS], scratch[2 * N];
-    int labelled;
+    int64_t labelled;
     fill(z, 0);
     for (int i = 0; i < N; i++) {
         none[i] = LOSS_CLASS_MISSING;
@@ -156,7 +156,7 @@ static void extreme_logits_stay_finite(void **state)
 {
     for (loss_name name = COARSE; name <= FINE; name++) {
         double z[CELLS], dz[CELLS];
-        int labelled;
+        int64_t labelled;
         for (int i = 0; i < CELLS; i++) z[i] = i % 2 ? 5000 : -5000;
         assert_true(isfinite(evaluate(name, z, dz, &labelled)));
         for (int i = 0; i < CELLS; i++)
@@ -164,6 +164,20 @@ static void extreme_logits_stay_finite(void **state)
         z[0] = NAN;
         assert_true(isnan(evaluate(name, z, dz, &labelled)));
     }
+}
+
+/* 1 - sqrt(1 + e) would be less than 0. */
+static void no_class_loss_is_negative(void **state)
+{
+    double z[4] = {0, 0, 40, -40}, dz[4];
+    int32_t first[1] = {0};
+    int64_t labelled;
+    for (int half = 0; half < 4; half++) {
+        assert_true(loss_categorical(z, 1, 1, 1, first, half / 2.0, dz, &labelled) == 0);
+        assert_true(dz[0] == 0);
+    }
+    assert_true(loss_coarse(z + 2, 1, 2, 2, first, dz, &labelled) == 0);
+    assert_true(fabs(dz[0]) < 1e-30);
 }
 
 static void accuracy_and_auc(void **state)
@@ -184,6 +198,7 @@ int main(void)
         cmocka_unit_test(values_of_the_formulas),
         cmocka_unit_test(without_labels_nothing),
         cmocka_unit_test(extreme_logits_stay_finite),
+        cmocka_unit_test(no_class_loss_is_negative),
         cmocka_unit_test(accuracy_and_auc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,10 @@ static void test_what_is_written_is_read(void **state)
     assert_int_equal(shape[0], 2);
     free(all);
     assert_null(tensor_read_new(f, "bytes", 2, (int64_t[]){3, 3}, &other));
-    assert_non_null(strstr(other.text, "2x3"));
+    assert_non_null(strstr(other.text, "is 2x3, but must be 3x3"));
+    error third = {0};
+    assert_null(tensor_read_new(f, "bytes", 2, (int64_t[]){-1, 4}, &third));
+    assert_non_null(strstr(third.text, "is 2x3, but must be anyx4"));
     tensor_file_close(f);
 }
 
