@@ -54,7 +54,7 @@ real.title := BLADES on $(notdir $(real.data))
 real.note := Trained on photographs of <code>$(real.from)</code>$(if $(BENCH),$(comma) evaluated on <code>$(BENCH)</code>). \
   A score is evidence, not proof.
 real.train := $(OUT)/train.photos
-real.perceptron := $(if $(ANNOTATIONS),$(shell grep -lsE '"label": *"generated"' $(ANNOTATIONS)))
+real.perceptron := $(if $(ANNOTATIONS),$(shell grep -rlsE '"label": *"generated"' $(ANNOTATIONS)))
 real.test := $(if $(BENCH),$(OUT)/test.photos)
 real.tasks := $(TASKS)
 real.face-options := --size $(SIZE) $(FACE_OPTIONS)

@@ -66,6 +66,9 @@ typedef struct run_state {
     size_t least, most; /* components */
     double shrinkage;   /* as gmm_options'; NAN: automatic */
     gmm_start start;
+    embeddings calibration; /* --calibrate FILE, and which of its faces count */
+    uint32_t *calibration_index;
+    size_t calibration_count;
     progress shown;
 } run_state;
 
@@ -246,6 +249,8 @@ static bool fit(run_state *r, error *e)
             "%zu faces to fit to (%zu held out) are too few for %zu components: give a "
             "smaller -k, or more photographs",
             p.count, r->f.used - r->f.fitted, r->least);
+    if (most < r->most)
+        cli_note(r->c, "%zu faces to fit to: more components than that are not tried", p.count);
     for (size_t k = r->least; k <= most; k++) {
         gmm candidate;
         gmm_result result = {0};
@@ -272,8 +277,8 @@ static bool load_start(run_state *r, error *e)
 {
     points p = fitting_points(&r->f);
     if (!options.init) return true;
-    if (!gmm_start_read(&r->start, options.init, (gmm_covariance)options.covariance, &p,
-                        r->c->threads, e))
+    if (!gmm_start_read(&r->start, options.init, r->f.faces.model,
+                        (gmm_covariance)options.covariance, &p, r->c->threads, e))
         return false;
     r->least = r->most = r->start.components;
     return true;
@@ -282,11 +287,11 @@ static bool load_start(run_state *r, error *e)
 static bool calibrate_on(run_state *r, const points *p, const char *name, error *e)
 {
     if (!fitting_calibrate(&r->f, p, options.far, name, e)) return false;
-    cli_note(r->c, "threshold %.4f: %.4g %% of %zu photographic faces (%s) lie below",
-             r->f.result.threshold, 100 * options.far, p->count, name);
-    if (options.far > 0 && (double)p->count * options.far < 1)
-        cli_warn(r->c, "%zu faces are few for a false alarm rate of %g: the threshold is rough",
-                 p->count, options.far);
+    const detector *d = &r->f.result;
+    size_t below = 0;
+    while (below < d->calibration_count && d->calibration_scores[below] < d->threshold) below++;
+    cli_note(r->c, "threshold %.4f: %zu of %zu photographic faces (%s) lie below", d->threshold,
+             below, p->count, name);
     return true;
 }
 
@@ -305,37 +310,35 @@ static bool check_calibration_faces(const run_state *r, const embeddings *faces,
     return true;
 }
 
-static bool calibrate_on_file(run_state *r, error *e)
+/* Before the fit, which may take long. */
+static bool read_calibration_faces(run_state *r, error *e)
 {
-    embeddings faces;
-    const char *path = options.calibrate;
-    cli_strings inputs = {&path, 1, 1};
-    if (!embeddings_read(&faces, &inputs, false, e)) return false;
-    uint32_t *index = memory_allocate(faces.count + 1, sizeof *index, e);
-    size_t count = index ? embeddings_photographs(&faces, index) : 0;
-    if (index) note_left_out(r->c, &faces);
-    points p = embeddings_points(&faces, index, count);
-    bool done =
-        index && check_calibration_faces(r, &faces, count, e) && calibrate_on(r, &p, "file", e);
-    free(index);
-    embeddings_free(&faces);
-    return done;
+    if (is_heldout() || strcmp(options.calibrate, "fit") == 0) return true;
+    embeddings *faces = &r->calibration;
+    cli_strings inputs = {&options.calibrate, 1, 1};
+    if (!embeddings_read(faces, &inputs, false, e)) return false;
+    r->calibration_index = memory_allocate(faces->count + 1, sizeof *r->calibration_index, e);
+    if (!r->calibration_index) return false;
+    r->calibration_count = embeddings_photographs(faces, r->calibration_index);
+    note_left_out(r->c, faces);
+    return check_calibration_faces(r, faces, r->calibration_count, e);
 }
 
 static bool calibrate(run_state *r, error *e)
 {
     bool divided = r->f.fitted < r->f.used;
     points fit = fitting_points(&r->f), held = fitting_held_out_points(&r->f);
-    if (is_heldout() && divided) return calibrate_on(r, &held, "heldout", e);
-    if (is_heldout() || strcmp(options.calibrate, "fit") == 0)
-        return calibrate_on(r, &fit, "fit", e);
-    return calibrate_on_file(r, e);
+    points read = embeddings_points(&r->calibration, r->calibration_index, r->calibration_count);
+    if (r->calibration_index) return calibrate_on(r, &read, "file", e);
+    return is_heldout() && divided ? calibrate_on(r, &held, "heldout", e)
+                                   : calibrate_on(r, &fit, "fit", e);
 }
 
 static void run(run_state *r, error *e)
 {
     if (!parse_components(r, e) || !parse_shrinkage(r, e) ||
-        !fitting_begin(&r->f, r->c, DETECTOR_GMM, e) || !choose_faces(r, e) || !load_start(r, e))
+        !fitting_begin(&r->f, r->c, DETECTOR_GMM, e) || !choose_faces(r, e) ||
+        !read_calibration_faces(r, e) || !load_start(r, e))
         return;
     progress_start(&r->shown, r->c, "iterations", 0);
     bool fitted = fit(r, e);
@@ -352,5 +355,7 @@ int main(int argc, char **argv)
     run(&r, &e);
     fitting_end(&r.f);
     gmm_start_free(&r.start);
+    embeddings_free(&r.calibration);
+    free(r.calibration_index);
     return cli_finish(&c, &e);
 }

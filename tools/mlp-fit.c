@@ -79,6 +79,11 @@ static bool split_class(run_state *r, face_label label, uint32_t *scratch, size_
     if (!embeddings_split(&f->faces, scratch, count, options.held_out_fraction, r->c->seed, &fitted,
                           e))
         return false;
+    if (fitted == count)
+        return error_set(e, STATUS_DATA,
+                         "the %zu faces labelled %s are of one photo: at least two photos of each "
+                         "class are needed, one to hold out",
+                         count, face_label_names[label]);
     memcpy(f->index + f->fitted, scratch, fitted * sizeof *scratch);
     f->fitted += fitted;
     *held += count - fitted;

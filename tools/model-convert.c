@@ -1,6 +1,7 @@
 /* model-convert: opens other people's weights, and writes them as a model file. */
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/text.h"
 #include "face/task.h"
 #include "model/convert.h"
 #include "nn/threads.h"
@@ -17,7 +18,7 @@ static const int depths[] = {18, 34, 50};
 static struct {
     bool info, strict;
     int architecture;
-    int64_t embedding_dim, size, text_layers, text_width, text_heads, context, text_output;
+    int64_t embedding_dim, size, text_layers, text_width, text_heads;
     double width;
     const char *vocabulary, *tasks;
 } options = {.architecture = -1};
@@ -58,10 +59,11 @@ static const cli_tool tool = {
 
 static void text_show(FILE *to, const char *text)
 {
-    size_t length = strlen(text), shown = length > 200 ? 200 : length;
-    for (size_t i = 0; i < shown; i++)
-        fputc((unsigned char)text[i] < 32 || text[i] == 127 ? ' ' : text[i], to);
-    if (length > shown) fprintf(to, "... (%zu bytes)", length);
+    char shown[201];
+    size_t length = strlen(text);
+    snprintf(shown, sizeof shown, "%s", text);
+    text_print(to, shown, NULL, NULL);
+    if (length >= sizeof shown) fprintf(to, "... (%zu bytes)", length);
 }
 
 static bool info(const tensor_file *f, const char *path, error *e)

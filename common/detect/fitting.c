@@ -36,6 +36,9 @@ bool fitting_calibrate(fitting *f, const points *p, double false_alarm_rate, con
         return false;
     }
     detector_calibrate(&f->result, scores, p->count, false_alarm_rate, name);
+    if (false_alarm_rate > 0 && (double)p->count * false_alarm_rate < 1)
+        cli_warn(f->c, "%zu faces are few for a false alarm rate of %g: the threshold is rough",
+                 p->count, false_alarm_rate);
     return true;
 }
 

@@ -90,16 +90,18 @@ bool gmm_prepare(gmm *m, int threads, error *e)
     return true;
 }
 
-/* squares (rows) = |W (x - mean)|^2, W lower triangular, by column panels of the product. */
-static void distances_full(const double *whitener, const double *centred, size_t rows, size_t d,
+/* squares (rows) = |W (x - mean)|^2, W lower triangular, by column panels of the product. Always of
+   ROWS rows, as other numbers of them may be rounded in other ways: a face's density must not
+   depend on those beside it. */
+static void distances_full(const double *whitener, double *centred, size_t rows, size_t d,
                            double *panel, double *squares)
 {
     memset(squares, 0, rows * sizeof *squares);
+    memset(centred + rows * d, 0, (ROWS - rows) * d * sizeof *centred);
     for (size_t first = 0; first < d; first += PANEL) {
         size_t width = d - first < PANEL ? d - first : PANEL;
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)width,
-                    (int)(first + width), 1, centred, (int)d, whitener + first * d, (int)d, 0,
-                    panel, PANEL);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, (int)width, (int)(first + width),
+                    1, centred, (int)d, whitener + first * d, (int)d, 0, panel, PANEL);
         for (size_t i = 0; i < rows; i++) {
             const double *y = panel + i * PANEL;
             double sum = 0;

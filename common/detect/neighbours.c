@@ -81,11 +81,13 @@ static void search_block(search *s, const points *stored, const points *queries,
 {
     size_t d = stored->dimension;
     fill_rows(queries, first, count, s->queries, s->query_squares);
+    /* Full blocks, as other numbers of rows may be rounded in other ways. */
+    memset(s->queries + count * d, 0, (QUERIES - count) * d * sizeof *s->queries);
     memset(s->sizes, 0, sizeof s->sizes);
     for (size_t begin = 0; begin < stored->count; begin += STORED) {
         size_t width = stored->count - begin < STORED ? stored->count - begin : STORED;
         fill_rows(stored, begin, width, s->stored, s->squares);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)width, (int)d, 1,
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, QUERIES, (int)width, (int)d, 1,
                     s->queries, (int)d, s->stored, (int)d, 0, s->products, STORED);
         for (size_t i = 0; i < count; i++)
             for (size_t j = 0; j < width; j++) {

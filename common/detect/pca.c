@@ -13,17 +13,32 @@ enum {
     GUARDS = 8
 }; /* further directions, which make the first two converge fast */
 
+static double column_length(const double *v, size_t d, size_t columns, size_t c)
+{
+    double square = 0;
+    for (size_t j = 0; j < d; j++) square += v[j * columns + c] * v[j * columns + c];
+    return sqrt(square);
+}
+
+static void take_away_columns_before(double *v, size_t d, size_t columns, size_t c)
+{
+    for (size_t b = 0; b < c; b++) {
+        double dot = 0;
+        for (size_t j = 0; j < d; j++) dot += v[j * columns + b] * v[j * columns + c];
+        for (size_t j = 0; j < d; j++) v[j * columns + c] -= dot * v[j * columns + b];
+    }
+}
+
+/* Gram-Schmidt, twice: what the first pass leaves of a column that depends on those before is
+   rounding, which is nothing. */
 static void normalise_columns(double *v, size_t d, size_t columns)
 {
     for (size_t c = 0; c < columns; c++) {
-        for (size_t b = 0; b < c; b++) {
-            double dot = 0;
-            for (size_t j = 0; j < d; j++) dot += v[j * columns + b] * v[j * columns + c];
-            for (size_t j = 0; j < d; j++) v[j * columns + c] -= dot * v[j * columns + b];
-        }
-        double square = 0;
-        for (size_t j = 0; j < d; j++) square += v[j * columns + c] * v[j * columns + c];
-        double scale = square > 0 ? 1 / sqrt(square) : 0;
+        double before = column_length(v, d, columns, c);
+        take_away_columns_before(v, d, columns, c);
+        take_away_columns_before(v, d, columns, c);
+        double length = column_length(v, d, columns, c);
+        double scale = length > 1e-12 * before ? 1 / length : 0;
         for (size_t j = 0; j < d; j++) v[j * columns + c] *= scale;
     }
 }

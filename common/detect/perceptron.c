@@ -87,7 +87,9 @@ bool perceptron_predict(const perceptron *p, const points *x, int threads, doubl
         size_t count = x->count - first < PREDICT_ROWS ? x->count - first : PREDICT_ROWS;
         for (size_t i = 0; i < count; i++)
             memcpy(rows + i * p->inputs, points_row(x, first + i), p->inputs * sizeof *rows);
-        for (size_t t = 0; t * TILE < p->hidden; t++) hidden_tile(p, rows, count, t, hidden);
+        /* Full blocks, as other numbers of rows may be rounded in other ways. */
+        memset(rows + count * p->inputs, 0, (PREDICT_ROWS - count) * p->inputs * sizeof *rows);
+        for (size_t t = 0; t * TILE < p->hidden; t++) hidden_tile(p, rows, PREDICT_ROWS, t, hidden);
         const float *features = p->hidden ? hidden : rows;
         for (size_t i = 0; i < count; i++)
             probability[first + i] = probability_of(p, features + i * features_of(p));
