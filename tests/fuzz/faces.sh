@@ -14,6 +14,6 @@ mkdir f images recipes
 "$root/tests/faces_make" odd images
 "$root/tests/faces_make" none_npy none.npy
 "$root/tests/faces_make" recipes recipes
-"$build/fuzz/fuzz_annotations" "${FUZZ_ROUNDS:-2000}" f/*.json f/*.xml f/*.txt f/pts/sub/*.pts f/npy/*.npy none.npy
+"$build/fuzz/fuzz_annotations" "${FUZZ_ROUNDS:-2000}" f/*.json f/*.xml f/*.txt f/pts/drawn/*.pts f/npy/*.npy none.npy
 "$build/fuzz/fuzz_image" "${FUZZ_ROUNDS:-2000}" drawn/*.jpg images/*.png
 "$build/fuzz/fuzz_jpeg_window" "${FUZZ_ROUNDS:-2000}" recipes/*
