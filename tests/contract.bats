@@ -156,7 +156,7 @@ photos() { # two photographs with faces: drawn/, and the stream located
     has_operands || return 0
     "$tool" --files-from names <&- >&- 2>&- & # waits there
     pid=$!
-    until [ -e "/proc/$pid/fd/2" ] && [ "$(readlink "/proc/$pid/fd/2")" = /dev/null ] || [ $((tries++)) = 100 ]; do sleep 0.05; done
+    until [ -e "/proc/$pid/fd/2" ] && [ "$(readlink "/proc/$pid/fd/2")" = /dev/null ] || [ $((tries++)) = 40 ]; do sleep 0.05; done
     readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" >links || true
     kill -9 $pid
     wait $pid 2>/dev/null || true
