@@ -26,6 +26,8 @@ static const cli_option option_table[] = {
      .help = "exit 1 when a face looks generated"},
 };
 
+static const char *const score_keys[] = {"score", "generated", "threshold", "p_value", NULL};
+
 static const cli_tool tool = {
     .name = "score",
     .operands = "[EMBEDDINGS...]",
@@ -33,6 +35,7 @@ static const cli_tool tool = {
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
     .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
+    .keys = score_keys,
 };
 
 /* One record of a block, in order: a face to score, or an error. */
@@ -163,11 +166,13 @@ static bool emit_block(run_state *r, error *e)
     size_t face = 0;
     for (size_t i = 0; i < r->pending_count; i++) {
         pending *item = &r->block[i];
+        bool has_vector = !item->record->is_error && !item->reason;
+        double score = good && has_vector ? r->scores[face++] : 0;
+        if (!isfinite(score)) item->reason = "the detector's score is not finite";
         if (good && (item->record->is_error || item->reason)) {
             r->errors++;
             good = emit_error(r, item, e);
         } else if (good) {
-            double score = r->scores[face++];
             r->scored++;
             r->generated += detector_says_generated(&r->detector, score);
             if (options.text) {

@@ -36,6 +36,8 @@ static const cli_option option_table[] = {
      .help = "draw a plot here"},
 };
 
+static const char *const tsne_keys[] = {"x", "y", NULL};
+
 static const cli_tool tool = {
     .name = "tsne",
     .operands = "[EMBEDDINGS...]",
@@ -43,6 +45,7 @@ static const cli_tool tool = {
     .options = option_table,
     .option_count = CLI_COUNT(option_table),
     .common = CLI_SEED | CLI_SET | CLI_PROVENANCE,
+    .keys = tsne_keys,
 };
 
 typedef struct run_state {

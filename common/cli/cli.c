@@ -184,6 +184,14 @@ static void print_version(const cli_tool *tool)
     printf("%s (BLADES in C) %s\n%s", tool->name, BLADES_VERSION, text);
 }
 
+bool cli_set_has(const cli *c, const char *key, size_t length)
+{
+    for (size_t i = 0; c && i + 1 < c->sets.count; i += 2)
+        if (strlen(c->sets.item[i]) == length && memcmp(c->sets.item[i], key, length) == 0)
+            return true;
+    return false;
+}
+
 /* Splits KEY=VALUE pairs; keys of the stream itself are not the user's to set. */
 static bool take_sets(cli *c, const cli_strings *sets, error *e)
 {
@@ -196,6 +204,7 @@ static bool take_sets(cli *c, const cli_strings *sets, error *e)
             return error_set(e, STATUS_USAGE, "--set: '%s' is not KEY=VALUE", pair);
         char *key = strndup(pair, (size_t)(equals - pair));
         if (!key) return error_set(e, STATUS_SYSTEM, "out of memory");
+        bool twice = cli_set_has(c, key, strlen(key));
         if (!cli_strings_add(&c->sets, key, e)) {
             free(key);
             return false;
@@ -204,16 +213,13 @@ static bool take_sets(cli *c, const cli_strings *sets, error *e)
         for (size_t r = 0; r < CLI_COUNT(reserved); r++)
             if (strcmp(key, reserved[r]) == 0)
                 return error_set(e, STATUS_USAGE, "--set: the key '%s' belongs to the stream", key);
+        for (const char *const *own = c->tool->keys; own && *own; own++)
+            if (strcmp(key, *own) == 0)
+                return error_set(e, STATUS_USAGE, "--set: the key '%s' is %s's own", key,
+                                 c->tool->name);
+        if (twice) return error_set(e, STATUS_USAGE, "--set: the key '%s' is given twice", key);
     }
     return true;
-}
-
-bool cli_set_has(const cli *c, const char *key, size_t length)
-{
-    for (size_t i = 0; c && i + 1 < c->sets.count; i += 2)
-        if (strlen(c->sets.item[i]) == length && memcmp(c->sets.item[i], key, length) == 0)
-            return true;
-    return false;
 }
 
 /* ---- Inputs -------------------------------------------------------------------------------------

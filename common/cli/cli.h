@@ -63,8 +63,9 @@ typedef struct cli_tool {
     const char *summary;  /* one sentence */
     const cli_option *options;
     size_t option_count;
-    unsigned common;    /* of enum cli_common */
-    bool folder_output; /* -o names a folder, which must be given */
+    unsigned common;         /* of enum cli_common */
+    bool folder_output;      /* -o names a folder, which must be given */
+    const char *const *keys; /* that it writes into its records, so that --set cannot; NULL: none */
 } cli_tool;
 
 /* What a tool knows after parsing. Fields are read-only for tools, but for error_count. */
