@@ -182,12 +182,12 @@ photos() { # two photographs with faces: drawn/, and the stream located
     has_operands || return 0
     rm -f out
     "$tool" -o out <&- 2>error || status=$?
-    [ $status -ge 64 ] && [ -s error ] && { [ ! -e out ] || stream-dump out | grep -q '"reason":"-: Bad file descriptor"'; }
+    [ $status -ge 64 ] && [ -s error ] && { [ ! -e out ] || stream-dump out | grep -q '"reason":"standard input: is closed"'; }
   }
   each_tool check
   status=0
   stream-dump <&- 2>error || status=$?
-  assert_status 74
+  assert_status 66
   grep -q '^stream-dump: standard input: Bad file descriptor' error
 }
 

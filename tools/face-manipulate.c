@@ -10,12 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { VARIANTS_ALL, VARIANTS_SAMPLED };
+enum { CODING_RAW, CODING_PNG };
+enum { VFLIP_ROTATE, VFLIP_AXIS };
+enum { WARP_PIECEWISE, WARP_AFFINE };
 static const char *const variants_choices[] = {"all", "sampled", NULL};
 static const char *const coding_choices[] = {"raw", "png", NULL};
 static const char *const vflip_choices[] = {"rotate", "axis", NULL};
 static const char *const warp_choices[] = {"piecewise", "affine", NULL};
 
-static int variants, coding, vflip, warp, how;
+static int variants = VARIANTS_ALL, coding = CODING_RAW, vflip = VFLIP_ROTATE,
+           warp = WARP_PIECEWISE, how = RESAMPLE_ANTIALIAS;
 static int64_t size = 224, working_size, per_face = 1, epochs = 1, sheet_rows = 24;
 static double scale = 1.3, megapixels = 100;
 static bool nose, masks;
@@ -64,8 +69,22 @@ static const cli_tool tool = {
 };
 
 /* A photo on its way through. */
-typedef struct run_item {
+typedef struct photo_run {
+    produce_photo photo;
     stream_record *in;
+    int holders;        /* items under way, and one while more are to come */
+    int64_t sheet_rows; /* that its face cut into pieces may begin */
+    bool failed;        /* nothing more is to come of it */
+    int failed_face;    /* or of this face; -1: none */
+    bool has_row;       /* the last row of the sheet is its last face's */
+} photo_run;
+
+/* A piece of it: what threads work on. */
+typedef struct run_item {
+    photo_run *of;
+    face_piece piece;
+    bool last; /* of the photo */
+    int64_t sheet_rows;
     produced out;
     struct run_item *next_spare;
 } run_item;
@@ -74,31 +93,64 @@ typedef struct run {
     cli *c;
     produce_options produce;
     producer **producers; /* one a thread */
-    run_item *spare;      /* done with; their buffers serve the next photos */
+    run_item *spare;      /* done with; their buffers serve the next pieces */
     stream_reader *reader;
+    photo_run *photo;   /* whose next piece is the next item; NULL: none */
+    face_pieces pieces; /* of it, that are left */
     stream_writer writer;
     output trace;
     sheet sheet;
     progress shown;
     produced sum; /* its counters only */
-    int64_t photos, photos_without_faces, sheet_left;
+    int64_t photos, photos_without_faces, sheet_left, photos_read;
 } run;
 
-/* item_next, item_take and item_discard run on one thread. */
+/* These, item_next, item_take and item_discard run on one thread. */
+static void photo_release(photo_run *p)
+{
+    if (p == NULL || --p->holders > 0) return;
+    stream_record_free(p->in);
+    free(p);
+}
+
+static int photo_next(run *r, error *e)
+{
+    stream_record *in;
+    int read = stream_reader_next(r->reader, &in, e);
+    if (read <= 0) return read;
+    r->photo = memory_zeroed(1, sizeof *r->photo, e);
+    if (r->photo == NULL) {
+        stream_record_free(in);
+        return -1;
+    }
+    *r->photo =
+        (photo_run){.photo = {in, ++r->photos_read}, .in = in, .holders = 1, .failed_face = -1};
+    r->pieces = produce_pieces(&r->produce, in);
+    return 1;
+}
+
 static int item_next(void *context, void **out, error *e)
 {
     run *r = context;
-    stream_record *in;
-    int read = stream_reader_next(r->reader, &in, e);
+    int read = r->photo != NULL ? 1 : photo_next(r, e);
     if (read <= 0) return read;
     run_item *item = r->spare;
     if (item != NULL) {
         r->spare = item->next_spare;
     } else if ((item = memory_zeroed(1, sizeof *item, e)) == NULL) {
-        stream_record_free(in);
         return -1;
     }
-    item->in = in;
+    photo_run *p = r->photo;
+    item->of = p;
+    item->piece = face_pieces_next(&r->pieces);
+    if (item->piece.variant == 0) p->sheet_rows = r->sheet_left;
+    item->sheet_rows = p->sheet_rows;
+    item->last = face_pieces_done(&r->pieces);
+    p->holders++;
+    if (item->last) {
+        photo_release(p);
+        r->photo = NULL;
+    }
     *out = item;
     return 1;
 }
@@ -107,14 +159,17 @@ static void item_work(void *context, void *argument, int worker)
 {
     run *r = context;
     run_item *item = argument;
-    if (!item->in->is_error) photo_produce(r->producers[worker], item->in, &item->out);
+    if (item->of->in->is_error) return;
+    piece_produce(r->producers[worker], &item->of->photo, item->piece, item->sheet_rows,
+                  &item->out);
 }
 
 static void item_discard(void *context, void *argument)
 {
     run *r = context;
     run_item *item = argument;
-    stream_record_free(item->in);
+    photo_release(item->of);
+    item->of = NULL;
     produced_clear(&r->produce, &item->out);
     item->next_spare = r->spare;
     r->spare = item;
@@ -133,6 +188,7 @@ static void run_free(run *r)
 {
     for (int i = 0; r->producers != NULL && i < r->c->threads; i++) producer_free(r->producers[i]);
     free(r->producers);
+    photo_release(r->photo);
     while (r->spare != NULL) {
         run_item *item = r->spare;
         r->spare = item->next_spare;
@@ -144,7 +200,6 @@ static void run_free(run *r)
 
 static void counters_add(run *r, const produced *p)
 {
-    r->photos++;
     r->photos_without_faces += p->no_faces;
     r->sum.faces += p->faces;
     r->sum.variants += p->variants;
@@ -154,27 +209,55 @@ static void counters_add(run *r, const produced *p)
     for (int i = 0; i < MANIPULATION_COUNT; i++) r->sum.left_out[i] += p->left_out[i];
 }
 
+static bool sheet_add(run *r, photo_run *of, const run_item *item, error *e)
+{
+    const produced *p = &item->out;
+    int row = 0;
+    if (item->piece.variant > 0 && p->sheet_rows > 0) {
+        if (of->has_row) sheet_row_fill(&r->sheet, p->cells);
+        row = 1;
+    }
+    for (; row < p->sheet_rows; row++) {
+        of->has_row = r->sheet_left > 0;
+        if (!of->has_row) break;
+        if (!sheet_row_add(&r->sheet, p->cells + row * r->produce.sheet_columns, e)) return false;
+        r->sheet_left--;
+    }
+    return true;
+}
+
+/* What failed in an earlier piece has said so, and ended there. */
+static bool failed_before(photo_run *of, const run_item *item)
+{
+    int last = item->piece.face + item->piece.faces - 1;
+    bool before = of->failed || (item->piece.variant > 0 && of->failed_face == last);
+    of->failed |= item->out.photo_failed;
+    if (item->out.face_failed) of->failed_face = last;
+    return before;
+}
+
 static bool item_put(run *r, run_item *item, error *e)
 {
     produced *p = &item->out;
-    if (item->in->is_error) return stream_writer_pass(&r->writer, item->in, e);
+    photo_run *of = item->of;
+    if (of->in->is_error) return stream_writer_pass(&r->writer, of->in, e);
+    r->photos += item->last;
+    if (failed_before(of, item)) return true;
     counters_add(r, p);
     if (p->trace_length > 0 &&
         fwrite(p->trace, 1, p->trace_length, r->trace.file) != p->trace_length) {
         return error_set(e, STATUS_IO, "%s: ", trace_path);
     }
-    for (int row = 0; row < p->sheet_rows && r->sheet_left > 0; row++, r->sheet_left--) {
-        if (!sheet_row_add(&r->sheet, p->cells + row * r->produce.sheet_columns, e)) return false;
-    }
-    return stream_writer_put(&r->writer, &p->records, e);
+    return sheet_add(r, of, item, e) && stream_writer_put(&r->writer, &p->records, e);
 }
 
 static bool item_take(void *context, void *argument, error *e)
 {
     run *r = context;
-    bool taken = item_put(r, argument, e);
-    progress_add_share(&r->shown, 1, stream_reader_share(r->reader));
-    item_discard(r, argument);
+    run_item *item = argument;
+    bool taken = item_put(r, item, e);
+    progress_add_share(&r->shown, item->last, stream_reader_share(r->reader));
+    item_discard(r, item);
     return taken;
 }
 
@@ -206,8 +289,9 @@ static void summary_note(const run *r)
     }
     for (int i = 0; i < MANIPULATION_COUNT; i++) {
         if (s->left_out[i] == 0) continue;
-        cli_note(r->c, "%s left out of %" PRId64 " faces that lack the landmarks for it",
-                 manipulation_name((manipulation)i, warp == 1), s->left_out[i]);
+        cli_note(r->c,
+                 "%s left out of %" PRId64 " faces: no landmarks for it, or a region too small",
+                 manipulation_name((manipulation)i, warp == WARP_AFFINE), s->left_out[i]);
     }
     if (s->seconds > 0) {
         cli_detail(r->c, "decoding took %.3f s of %.3f s of work (%.1f %%), %.1f faces/s a thread",
@@ -252,18 +336,18 @@ static void manipulate(cli *c, error *e)
     static const char *const kinds[] = {"photo", NULL};
     if (!options_check(e)) return;
     int64_t draws = epochs * per_face;
-    int columns = variants == 1 ? (int)(draws < 8 ? draws : 8) : nose ? 6 : 5;
+    int columns = variants == VARIANTS_SAMPLED ? (int)(draws < 8 ? draws : 8) : nose ? 6 : 5;
     run r = {
         .c = c,
         .produce = {.c = c,
-                    .variant = {c->seed, nose, vflip == 1, warp == 1},
+                    .variant = {c->seed, nose, vflip == VFLIP_AXIS, warp == WARP_AFFINE},
                     .crop = {scale, (int)working_size, (resampling)how},
                     .size = (int)size,
-                    .sampled = variants == 1,
+                    .sampled = variants == VARIANTS_SAMPLED,
                     .draws = draws,
                     .per_face = per_face,
                     .masks = masks,
-                    .png = coding == 1,
+                    .png = coding == CODING_PNG,
                     .trace = trace_path != NULL,
                     .sheet_columns = sheet_path == NULL ? 0 : columns,
                     .limits = {(int64_t)(megapixels * 1e6), IMAGE_LIMITS.bytes}},

@@ -115,6 +115,15 @@ void exif_photo_complete(exif_photo *p, const exif_photo *from)
     photo_tags_complete(&p->tags, &from->tags);
 }
 
+bool exif_photo_read_bytes(exif_photo *p, const void *bytes, size_t size, const char *name,
+                           error *e)
+{
+    exif_source source;
+    exif_photo_clear(p);
+    exif_source_memory(&source, bytes, size);
+    return read_source(p, &source, name, e);
+}
+
 /* Decimal digits of a number, written to end at `end`; returns where they begin. */
 static char *write_integer(char *end, int64_t value)
 {

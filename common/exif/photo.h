@@ -21,6 +21,10 @@ void exif_photo_clear(exif_photo *p);
    without EXIF has no tags. */
 bool exif_photo_read(exif_photo *p, const char *path, error *e);
 
+/* The same of a file in memory; `name` is what messages call it. */
+bool exif_photo_read_bytes(exif_photo *p, const void *bytes, size_t size, const char *name,
+                           error *e);
+
 /* Sets width and height from the tags ImageWidth and ImageLength. */
 void exif_photo_take_size_tags(exif_photo *p);
 

@@ -21,11 +21,13 @@ bool crop_place(const double box[4], double scale, int width, int height, crop *
     double top = floor((box[1] + box[3]) / 2) - floor(side / 2);
     *c = (crop){clip(left, width), clip(top, height), clip(left + side, width),
                 clip(top + side, height)};
-    if (box[0] >= width || box[1] >= height || box[2] <= 0 || box[3] <= 0 || c->left >= c->right ||
-        c->top >= c->bottom) {
+    if (box[0] >= width || box[1] >= height || box[2] <= 0 || box[3] <= 0) {
         return error_set(e, STATUS_DATA,
                          "face box %g,%g,%g,%g is outside the image of %d x %d pixels", box[0],
                          box[1], box[2], box[3], width, height);
     }
-    return true;
+    if (c->left < c->right && c->top < c->bottom) return true;
+    return error_set(e, STATUS_DATA,
+                     "face box %g,%g,%g,%g times %g has no whole pixel of the image of %d x %d",
+                     box[0], box[1], box[2], box[3], scale, width, height);
 }

@@ -22,7 +22,7 @@ typedef struct crop {
    s = floor(scale * max(x1 - x0, y1 - y0)), left = floor((x0 + x1) / 2) - floor(s / 2), top
    likewise, right = left + s, bottom = top + s, all clipped to the image; so a crop at the image's
    border is not square, and is stretched when it is resized. STATUS_DATA for a box that is empty,
-   not finite or outside the image. */
+   not finite or outside the image, or when the crop has no pixel. */
 bool crop_place(const double box[4], double scale, int width, int height, crop *c, error *e);
 
 #endif

@@ -14,6 +14,21 @@ int face_count(const msgpack_object *record)
     return (int)faces->via.array.size;
 }
 
+bool face_count_get(const msgpack_object *record, int *count, error *e)
+{
+    *count = face_count(record);
+    return *count >= 0 ||
+           error_set(e, STATUS_DATA, "faces is no array of at most %d faces", FACES_MOST);
+}
+
+char *face_id(const char *photo_id, int index)
+{
+    size_t size = strlen(photo_id) + 16;
+    char *id = malloc(size);
+    if (id != NULL) snprintf(id, size, "%s#%d", photo_id, index);
+    return id;
+}
+
 static bool numbers_get(const msgpack_object *map, const char *key, double *to, size_t most,
                         size_t *count, error *e)
 {
@@ -29,22 +44,14 @@ static bool numbers_get(const msgpack_object *map, const char *key, double *to, 
     }
     for (uint32_t i = 0; i < array->via.array.size; i++) {
         const msgpack_object *o = &array->via.array.ptr[i];
-        double value;
-        if (o->type == MSGPACK_OBJECT_FLOAT32 || o->type == MSGPACK_OBJECT_FLOAT64) {
-            value = o->via.f64;
-        } else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-            value = (double)o->via.u64;
-        } else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
-            value = (double)o->via.i64;
-        } else {
+        if (!object_as_number(o, &to[*count])) {
             return error_set(e, STATUS_DATA, "the face's %s holds something that is no number",
                              key);
         }
-        if (!isfinite(value)) {
+        if (!isfinite(to[(*count)++])) {
             return error_set(e, STATUS_DATA, "the face's %s holds a number that is not finite",
                              key);
         }
-        to[(*count)++] = value;
     }
     return true;
 }
@@ -110,8 +117,52 @@ void face_landmarks_place(const face *f, const photo *p, const crop *where, int 
 {
     for (int i = 0; i < f->points; i++) {
         double x = f->landmarks[2 * i], y = f->landmarks[2 * i + 1];
-        orientation_point(p->info.orientation, p->info.width, p->info.height, &x, &y);
+        orientation_point(p->orientation, p->info.width, p->info.height, &x, &y);
         placed[2 * i] = (x - where->left) * size / (where->right - where->left);
         placed[2 * i + 1] = (y - where->top) * size / (where->bottom - where->top);
     }
+}
+
+bool face_pixels_get(const msgpack_object *record, face_pixels *p, error *e)
+{
+    int64_t width = 0, height = 0;
+    object_integer(record, "width", &width);
+    object_integer(record, "height", &height);
+    if (width < 1 || height < 1 || width > FACE_SIDE_MOST || height > FACE_SIDE_MOST) {
+        return error_set(e, STATUS_DATA, "width and height must be 1 to %d", FACE_SIDE_MOST);
+    }
+    *p = (face_pixels){.width = (int)width, .height = (int)height};
+    if (!object_binary(record, "pixels", &p->bytes, &p->size)) {
+        return error_set(e, STATUS_DATA, "no pixels");
+    }
+    p->png = object_text_is(record, "coding", "png");
+    if (!p->png && object_get(record, "coding") != NULL &&
+        !object_text_is(record, "coding", "raw")) {
+        return error_set(e, STATUS_DATA, "coding must be raw or png");
+    }
+    size_t needed = 3 * (size_t)width * (size_t)height;
+    if (!p->png && p->size != needed) {
+        return error_set(e, STATUS_DATA, "%zu bytes of pixels, but %dx%d RGB needs %zu", p->size,
+                         p->width, p->height, needed);
+    }
+    return true;
+}
+
+bool face_record_image(const msgpack_object *record, image *view, image *decoded, error *e)
+{
+    face_pixels p;
+    image_info info;
+    if (!face_pixels_get(record, &p, e)) return false;
+    if (!p.png) {
+        *view = (image){p.width, p.height, (uint8_t *)(uintptr_t)p.bytes};
+        return true;
+    }
+    if (!image_probe(p.bytes, p.size, IMAGE_LIMITS, &info, e)) return false;
+    if (info.width != p.width || info.height != p.height) {
+        return error_set(e, STATUS_DATA, "the coded image is %dx%d, the record says %dx%d",
+                         info.width, info.height, p.width, p.height);
+    }
+    if (!image_decode(p.bytes, p.size, &info, 1, decoded, e)) return false;
+    *view = *decoded;
+    return true;
 }

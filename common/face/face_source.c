@@ -1,5 +1,6 @@
 /* Faces from files, folders and streams. */
 #include "face/face_source.h"
+#include "face/face.h"
 #include "image/folder.h"
 
 #include <fcntl.h>
@@ -9,7 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FACES_MAX = 1000 }; /* of one photo */
+enum { PIECE_FACES = 64 }; /* of one photo, prepared and held together */
+
+/* A photo record whose faces come in pieces. */
+struct shared_record {
+    stream_record *record;
+    int faces, given; /* faces of it; faces in the pieces so far */
+    int holders;      /* pieces not freed yet, and one while more are to come */
+};
 
 struct face_source {
     const preprocessing *how;
@@ -19,7 +27,15 @@ struct face_source {
     bool has_stream;
     cli_strings current;   /* the one stream that `reader` reads */
     stream_reader *reader; /* NULL: between streams */
+    shared_record *photo;  /* whose next piece is the next item; NULL: none */
 };
+
+static void release(shared_record *shared)
+{
+    if (!shared || --shared->holders > 0) return;
+    stream_record_free(shared->record);
+    free(shared);
+}
 
 /* ---- Opening ------------------------------------------------------------------------------------
  */
@@ -87,6 +103,7 @@ double face_source_share(const face_source *f)
 void face_source_close(face_source *f)
 {
     if (!f) return;
+    release(f->photo);
     stream_reader_close(f->reader);
     folder_names_free(&f->owned);
     cli_strings_free(&f->names);
@@ -97,19 +114,54 @@ void face_source_close(face_source *f)
 /* ---- Items --------------------------------------------------------------------------------------
  */
 
+static int next_record(face_source *f, error *e)
+{
+    stream_record *record;
+    int more = stream_reader_next(f->reader, &record, e);
+    if (more <= 0) return more;
+    f->photo = memory_zeroed(1, sizeof *f->photo, e);
+    if (!f->photo) {
+        stream_record_free(record);
+        return -1;
+    }
+    *f->photo = (shared_record){.record = record, .faces = 1, .holders = 1};
+    int faces = face_count(&record->object);
+    if (object_text_is(&record->object, "type", "photo") && faces >= 0) f->photo->faces = faces;
+    return 1;
+}
+
+/* The next faces of the record that is at hand. */
+static void take_piece(face_source *f, input_item *item)
+{
+    shared_record *shared = f->photo;
+    int left = shared->faces - shared->given;
+    item->shared = shared;
+    item->record = shared->record;
+    item->first = shared->given;
+    item->planned = left < PIECE_FACES ? left : PIECE_FACES;
+    shared->given += item->planned;
+    shared->holders++;
+    if (shared->given < shared->faces) return;
+    release(shared);
+    f->photo = NULL;
+}
+
 static int next_source(face_source *f, input_item *item, error *e)
 {
     for (;;) {
-        if (f->reader) {
-            int more = stream_reader_next(f->reader, &item->record, e);
-            if (more != 0) return more;
-            stream_reader_close(f->reader);
-            f->reader = NULL;
+        int more = f->photo ? 1 : f->reader ? next_record(f, e) : 0;
+        if (more < 0) return -1;
+        if (more > 0) {
+            take_piece(f, item);
+            return 1;
         }
+        stream_reader_close(f->reader);
+        f->reader = NULL;
         if (f->next == f->names.count) return 0;
         const char *path = f->names.item[f->next++];
         if (!is_stream(path)) {
             item->path = path;
+            item->planned = 1;
             return 1;
         }
         if (!open_stream(f, path, e)) return -1;
@@ -136,7 +188,7 @@ void input_item_free(input_item *item)
         image_free(&item->faces[i].crop);
     }
     free(item->faces);
-    stream_record_free(item->record);
+    release(item->shared);
     free(item);
 }
 
@@ -149,12 +201,12 @@ static bool allocate_faces(input_item *item, size_t count)
 }
 
 /* Ends a face with its reason, when there is one. */
-static void finish_face(input_face *face, const error *e)
+static void finish_face(input_face *to, const error *e)
 {
     if (!e->status) return;
-    image_free(&face->crop);
-    face->status = e->status;
-    face->reason = strdup(e->text);
+    image_free(&to->crop);
+    to->status = e->status;
+    to->reason = strdup(e->text);
 }
 
 /* ---- Image files --------------------------------------------------------------------------------
@@ -189,97 +241,58 @@ static void prepare_file(const face_source *f, input_item *item)
 /* ---- Photo records ------------------------------------------------------------------------------
  */
 
-static char *face_id(const char *photo_id, size_t index)
+static void prepare_boxed(const face_source *f, photo *p, input_item *item, int index)
 {
-    size_t size = strlen(photo_id) + 24;
-    char *id = malloc(size);
-    if (id) snprintf(id, size, "%s#%zu", photo_id, index);
-    return id;
-}
-
-static bool read_box(const msgpack_object *face, double box[4], error *e)
-{
-    const msgpack_object *list = object_get(face, "box");
-    bool good = list && list->type == MSGPACK_OBJECT_ARRAY && list->via.array.size == 4;
-    for (uint32_t i = 0; good && i < 4; i++) {
-        const msgpack_object *o = &list->via.array.ptr[i];
-        if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
-            box[i] = (double)o->via.u64;
-        else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
-            box[i] = (double)o->via.i64;
-        else if (o->type == MSGPACK_OBJECT_FLOAT32 || o->type == MSGPACK_OBJECT_FLOAT64)
-            box[i] = o->via.f64;
-        else
-            good = false;
+    face boxed;
+    double upright[4];
+    input_face *to = &item->faces[index - item->first];
+    error e = {0};
+    to->id = face_id(item->record->id, index);
+    if (face_get(&item->record->object, index, &boxed, &e)) {
+        photo_box_upright(p, boxed.box, upright);
+        preprocessing_crop(f->how, p, upright, &to->crop, &e);
     }
-    return good || error_set(e, STATUS_DATA, "a face without a box of four numbers");
+    finish_face(to, &e);
 }
 
 static void prepare_photo(const face_source *f, input_item *item)
 {
-    const msgpack_object *record = &item->record->object, *faces = object_get(record, "faces");
-    size_t count = faces && faces->type == MSGPACK_OBJECT_ARRAY ? faces->via.array.size : 0;
     photo p = {0};
-    error opened = {0};
-    char *path = object_text_copy(record, "path");
-    if (!allocate_faces(item, count > FACES_MAX ? FACES_MAX : count)) goto done;
-    if (!path)
-        error_set(&opened, STATUS_DATA, "the photo record has no path");
-    else if (count)
-        photo_open(&p, path, IMAGE_LIMITS, &opened);
-    for (size_t i = 0; i < item->count; i++) {
-        error e = opened;
-        double box[4], upright[4];
-        item->faces[i].id = face_id(item->record->id, i);
-        if (!e.status && read_box(&faces->via.array.ptr[i], box, &e)) {
-            photo_box_upright(&p, box, upright);
-            preprocessing_crop(f->how, &p, upright, &item->faces[i].crop, &e);
-        }
-        finish_face(&item->faces[i], &e);
+    error e = {0};
+    int count;
+    bool readable = face_count_get(&item->record->object, &count, &e);
+    if (!allocate_faces(item, (size_t)item->planned) || count == 0) return;
+    if (!readable) {
+        item->faces[0].id = strdup(item->record->id);
+        finish_face(&item->faces[0], &e);
+        return;
     }
-done:
+    bool opened = photo_open_record(&p, item->record, IMAGE_LIMITS, &e);
+    for (int i = item->first; i < item->first + item->planned; i++) {
+        if (opened) {
+            prepare_boxed(f, &p, item, i);
+        } else {
+            item->faces[i - item->first].id = face_id(item->record->id, i);
+            finish_face(&item->faces[i - item->first], &e);
+        }
+    }
     photo_close(&p);
-    free(path);
 }
 
 /* ---- Face records -------------------------------------------------------------------------------
  */
 
-/* The pixels of a face record as an image. */
-static bool face_pixels(const msgpack_object *record, image *out, error *e)
-{
-    const void *bytes;
-    size_t size;
-    int64_t width = 0, height = 0;
-    if (!object_binary(record, "pixels", &bytes, &size))
-        return error_set(e, STATUS_DATA, "the face record has no pixels");
-    if (object_text_is(record, "coding", "png")) {
-        image_info info;
-        return image_probe(bytes, size, IMAGE_LIMITS, &info, e) &&
-               image_decode(bytes, size, &info, 1, out, e);
-    }
-    object_integer(record, "width", &width);
-    object_integer(record, "height", &height);
-    if (width < 1 || height < 1 || width > 65535 || height > 65535 ||
-        (size_t)width * (size_t)height * 3 != size)
-        return error_set(e, STATUS_DATA, "the face record has %zu bytes of pixels for %lld x %lld",
-                         size, (long long)width, (long long)height);
-    if (!image_allocate(out, (int)width, (int)height, e)) return false;
-    memcpy(out->pixels, bytes, size);
-    return true;
-}
-
 static void prepare_face(const face_source *f, input_item *item)
 {
     if (!allocate_faces(item, 1)) return;
-    input_face *face = &item->faces[0];
-    image whole = {0};
+    input_face *to = &item->faces[0];
+    image view, decoded = {0};
     error e = {0};
-    face->id = strdup(item->record->id);
-    if (face_pixels(&item->record->object, &whole, &e))
-        preprocessing_continue(f->how, &whole, &face->crop, &e);
-    image_free(&whole);
-    finish_face(face, &e);
+    to->id = strdup(item->record->id);
+    if (face_record_image(&item->record->object, &view, &decoded, &e))
+        preprocessing_continue(f->how, &view, &to->crop, &e);
+    image_free(&decoded);
+    finish_face(to, &e);
 }
 
 void face_source_prepare(const face_source *f, input_item *item)

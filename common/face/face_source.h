@@ -14,12 +14,19 @@ typedef struct input_face {
     image crop;   /* as the encoder takes it */
 } input_face;
 
-/* All faces of one input: an image file, a photo or face record, or an error record to pass on. */
+typedef struct shared_record shared_record;
+
+/* Faces of one input: an image file, a photo or face record, or an error record to pass on. The
+   faces of a photo record come in pieces of bounded size, one item after the other. A photo record
+   whose `faces` cannot be read counts as a face, with the photo's id. */
 typedef struct input_item {
-    const char *path;      /* an image file; NULL: a record */
-    stream_record *record; /* NULL: an image file */
+    const char *path;            /* an image file; NULL: a record */
+    const stream_record *record; /* NULL: an image file */
     input_face *faces;
     size_t count;
+    /* face_source's own */
+    shared_record *shared;
+    int first, planned; /* faces of the photo */
 } input_item;
 
 typedef struct face_source face_source;
@@ -41,6 +48,7 @@ double face_source_share(const face_source *f);
 int face_source_next(face_source *f, input_item **item, error *e);
 /* Decodes and crops an item's faces; may run on any thread. What goes wrong stands in the faces. */
 void face_source_prepare(const face_source *f, input_item *item);
+/* Items may be freed in any order, but only on the thread that calls face_source_next. */
 void input_item_free(input_item *item);
 void face_source_close(face_source *f); /* NULL is fine */
 

@@ -88,18 +88,36 @@ static bool profiles_reach(const profiles *p, int size, filter_part *part)
     return true;
 }
 
+/* With *reached false: the blur is below 1/2 everywhere. */
 static bool profiles_make(profiles *p, rectangle r, int size, const mask_constants *k,
-                          filter_part *part, error *e)
+                          filter_part *part, bool *reached, error *e)
 {
     const double sigmas[] = {k->first_sigma, k->fallback_sigma};
-    for (int i = 0; i < 2; i++) {
+    *reached = false;
+    for (int i = 0; i < 2 && !*reached; i++) {
         if (!profile_blur(r.left, r.right, size, k->first_count, sigmas[i], p->across, e) ||
             !profile_blur(r.top, r.bottom, size, k->first_count, sigmas[i], p->down, e)) {
             return false;
         }
-        if (profiles_reach(p, size, part)) return true;
+        *reached = profiles_reach(p, size, part);
     }
-    return error_set(e, STATUS_DATA, "the region is too small for a mask");
+    return true;
+}
+
+/* A Gaussian's share within two sigma of its middle, squared, is well above 1/2. */
+#define SURE_SIGMAS 4
+
+bool soft_mask_possible(rectangle r, int size, const mask_constants *k, bool *possible, error *e)
+{
+    double sure = SURE_SIGMAS * k->fallback_sigma;
+    *possible = r.right - r.left >= sure && r.bottom - r.top >= sure;
+    if (*possible) return true;
+    double *profile = memory_allocate((size_t)size, 2 * sizeof *profile, e);
+    profiles p = {profile, profile + size};
+    filter_part part;
+    bool done = profile != NULL && profiles_make(&p, r, size, k, &part, possible, e);
+    free(profile);
+    return done;
 }
 
 /* What is kept of the part, ones and zeros, eroded unless that leaves nothing. */
@@ -139,7 +157,9 @@ bool soft_mask_make(soft_mask *mask, rectangle r, int size, const mask_constants
     float *hard = NULL;
     double *profile = memory_allocate((size_t)size, 2 * sizeof *profile, e);
     profiles p = {profile, profile + size};
-    bool done = profile != NULL && profiles_make(&p, r, size, k, &part, e);
+    bool reached;
+    bool done = profile != NULL && profiles_make(&p, r, size, k, &part, &reached, e);
+    if (done && !reached) done = error_set(e, STATUS_DATA, "the region is too small for a mask");
     if (done) {
         size_t count = (size_t)(part.right - part.left) * (size_t)(part.bottom - part.top);
         hard = memory_allocate(count, sizeof *hard, e);

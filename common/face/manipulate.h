@@ -30,9 +30,15 @@ typedef struct soft_mask {
     size_t capacity; /* values there is room for */
 } soft_mask;
 
+/* Can a rectangle in size x size have a soft mask? Not when it is so small that its blur, by the
+   fallback sigma too, is below 1/2 everywhere. False on error. */
+bool soft_mask_possible(rectangle r, int size, const mask_constants *constants, bool *possible,
+                        error *e);
+
 /* Makes the soft mask (0..1, largest value 1) of a rectangle in size x size: 1 in the rectangle; 1
    where its Gaussian blur is at least 1/2, else 0 (blurred by the fallback sigma if that is
    nowhere); eroded by an ellipse unless that leaves nothing; blurred again; divided by its maximum.
+   STATUS_DATA when it cannot have one.
    Borders: reflected without the edge for blurs, never eroding for the erosion. Memory that the
    mask held is used again. */
 bool soft_mask_make(soft_mask *mask, rectangle r, int size, const mask_constants *constants,

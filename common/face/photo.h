@@ -5,22 +5,39 @@
 
 #include "face/crop.h"
 #include "image/decode.h"
+#include "stream/record.h"
+
+/* What of the photo, reduced by some denominator, was decoded. */
+typedef struct photo_decoding {
+    image pixels;
+    image_window window; /* what they are of the reduced photo */
+    image_window asked;  /* what of that is as if all were decoded; empty: nothing */
+} photo_decoding;
+
+enum { PHOTO_REDUCTIONS = 4 }; /* by 1, 2, 4, 8 */
 
 typedef struct photo {
+    char *path;
     file_bytes file;
-    image_info info;       /* as stored */
-    int width, height;     /* upright */
-    image decoded;         /* the latest decoding; empty before the first */
-    image_window window;   /* what it holds of the photo reduced by `denominator` */
-    int denominator;       /* of that decoding */
-    int decodings;         /* so far */
+    image_info info;   /* as stored */
+    int orientation;   /* EXIF, 1..8 */
+    int width, height; /* upright */
+    bool whole; /* several crops will be taken: decode all of it, once for each denominator */
+    photo_decoding decoded[PHOTO_REDUCTIONS];
+    error failed;          /* why it cannot be decoded, once that is known */
+    int denominator;       /* of the latest crop */
     double decode_seconds; /* spent decoding so far */
 } photo;
 
-/* Reads and probes a file. Start from `photo p = {0}`; photo_close in any case. The error's text
-   has no file name. May be called again for the next photo, whose memory is then that of the last
-   as far as it suffices and is not unusually much. */
+/* Reads and probes a file; the orientation is the one that exif-extract finds, 1 when there is
+   none. Start from `photo p = {0}`; photo_close in any case. The error's text has no file name. May
+   be called again for the next photo, whose memory is then that of the last as far as it suffices
+   and is not unusually much. */
 bool photo_open(photo *p, const char *path, image_limits limits, error *e);
+/* The same for a `photo` record: its `path`, or its id where it has none. The orientation is the
+   record's where it has one, as its boxes were placed by it. STATUS_DATA also when the file has not
+   the record's width and height. The error's text begins with the path. */
+bool photo_open_record(photo *p, const stream_record *in, image_limits limits, error *e);
 void photo_close(photo *p);
 
 /* A box of the stored image, as `photo` records hold it, in the upright image. */

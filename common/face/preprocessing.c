@@ -1,7 +1,6 @@
 /* From face crops to an encoder's inputs. */
 #include "face/preprocessing.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -91,12 +90,9 @@ static bool get_three(const msgpack_object *map, const char *key, double minimum
     if (list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size != 3)
         return error_set(e, STATUS_DATA, "the preprocessing's %s is no array of 3 numbers", key);
     for (int i = 0; i < 3; i++) {
-        const msgpack_object *item = &list->via.array.ptr[i];
-        bool real = item->type == MSGPACK_OBJECT_FLOAT32 || item->type == MSGPACK_OBJECT_FLOAT64;
-        double value = real                                            ? item->via.f64
-                       : item->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? (double)item->via.u64
-                                                                       : NAN;
-        if (!(value >= minimum && value <= 1e6))
+        double value;
+        if (!object_as_number(&list->via.array.ptr[i], &value) ||
+            !(value >= minimum && value <= 1e6))
             return error_set(e, STATUS_DATA,
                              "the preprocessing's %s is no array of 3 numbers from %g", key,
                              minimum);

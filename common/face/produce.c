@@ -1,4 +1,4 @@
-/* All variants of all faces of a photo. */
+/* The variants of a photo's faces. */
 #include "face/produce.h"
 
 #include "cli/progress.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys of a photo that its faces do not inherit, or have of their own. */
+/* Keys that faces have of their own, or do not inherit from their photo. */
 static const char *const own_keys[] = {
     "id",          "path",  "photo",  "face",     "width",        "height",
     "orientation", "faces", "pixels", "coding",   "manipulation", "regions",
@@ -20,14 +20,18 @@ typedef struct producer {
     const produce_options *options;
     /* buffers, used again and again */
     photo photo;
+    int64_t opened; /* number of the photo that this is; 0: none */
+    error unopened; /* why it is none */
     image cropped, made, resized;
     soft_mask mask;
     const char *mask_region; /* the mask of this face's region; NULL: none yet */
     /* the photo and the face under work */
     const stream_record *in;
     produced *out;
-    char *path, *id;
-    int index;
+    int64_t sheet_rows; /* that may still be begun */
+    bool on_sheet;      /* the face has a row */
+    char *id;
+    int index; /* of the face that was cropped last; -1: none */
     face face;
     crop where;
     double placed[2 * LANDMARKS_MOST];
@@ -44,6 +48,7 @@ producer *producer_make(const produce_options *options, error *e)
 void producer_free(producer *w)
 {
     if (w == NULL) return;
+    free(w->id);
     photo_close(&w->photo);
     image_free(&w->cropped);
     image_free(&w->made);
@@ -52,27 +57,14 @@ void producer_free(producer *w)
     free(w);
 }
 
-static char *text_join(const char *a, const char *separator, const char *b, int64_t number)
-{
-    size_t size = strlen(a) + strlen(separator) + strlen(b) + 24;
-    char *text = malloc(size);
-    if (text == NULL) return NULL;
-    if (number >= 0) {
-        snprintf(text, size, "%s%s%s%lld", a, separator, b, (long long)number);
-    } else {
-        snprintf(text, size, "%s%s%s", a, separator, b);
-    }
-    return text;
-}
-
 static void trace_add(producer *w, const char *id, const variant *v, error *e)
 {
     const produce_options *o = w->options;
     trace_face f = {
         .id = w->id,
         .photo = w->in->id,
-        .path = w->path,
-        .orientation = w->photo.info.orientation,
+        .path = w->photo.path,
+        .orientation = w->photo.orientation,
         .denominator = w->photo.denominator,
         .where = w->where,
         .working_size = o->crop.size,
@@ -115,7 +107,7 @@ static void mask_put(stream_chunk *k, const soft_mask *mask, int size)
 static void cell_keep(producer *w, const variant *v, const image *made, int column, error *e)
 {
     int columns = w->options->sheet_columns;
-    if (column >= columns) return;
+    if (column >= columns || !w->on_sheet) return;
     image *cell = &w->out->cells[(w->out->sheet_rows - 1) * columns + column];
     if (!image_allocate(cell, made->width, made->height, e)) return;
     memcpy(cell->pixels, made->pixels, 3 * (size_t)cell->width * (size_t)cell->height);
@@ -212,18 +204,24 @@ static bool mask_prepare(producer *w, const variant *v, error *e)
     return true;
 }
 
+/* "<face>/<manipulation>", and "@<draw>" where there are several; caller frees. NULL: no memory. */
+static char *variant_id(const char *face_id, const variant *v, bool numbered)
+{
+    const char *name = manipulation_name(v->what, v->affine);
+    size_t size = strlen(face_id) + strlen(name) + 24;
+    char *id = malloc(size);
+    if (id == NULL) return NULL;
+    int length = snprintf(id, size, "%s/%s", face_id, name);
+    if (numbered) snprintf(id + length, size - (size_t)length, "@%lld", (long long)v->draw);
+    return id;
+}
+
 static void variant_make(producer *w, manipulation what, int64_t draw, int column, error *e)
 {
     const produce_options *o = w->options;
     variant v = variant_choose(&o->variant, w->id, what, draw, w->regions, o->crop.size);
     if (!mask_prepare(w, &v, e)) return;
-    const char *name = manipulation_name(what, v.affine);
-    char *id = o->draws == 1 ? text_join(w->id, "/", name, -1) : NULL;
-    if (o->draws > 1) {
-        char *plain = text_join(w->id, "/", name, -1);
-        id = plain == NULL ? NULL : text_join(plain, "@", "", draw);
-        free(plain);
-    }
+    char *id = variant_id(w->id, &v, o->draws > 1);
     if (id == NULL) {
         error_set(e, STATUS_SYSTEM, "out of memory");
         return;
@@ -234,123 +232,136 @@ static void variant_make(producer *w, manipulation what, int64_t draw, int colum
     free(id);
 }
 
-static void all_variants(producer *w, error *e)
+/* Variant `number` of all: the photographic one, then so many draws of each manipulation. */
+static void variant_of_all(producer *w, int64_t number, error *e)
 {
-    int column = 0;
-    for (int what = 0; what < MANIPULATION_COUNT; what++) {
-        if (what == NOSE_FLIP && !w->options->variant.nose) continue;
-        if (!manipulation_possible((manipulation)what, w->regions, &w->options->variant)) {
-            w->out->left_out[what]++;
-        } else {
-            int64_t draws = what == PHOTOGRAPHIC ? 1 : w->options->draws;
-            for (int64_t draw = 0; draw < draws && e->status == 0; draw++) {
-                variant_make(w, (manipulation)what, draw,
-                             draw == 0 ? column : w->options->sheet_columns, e);
-            }
-        }
-        column++;
+    const produce_options *o = w->options;
+    int column = number == 0 ? 0 : 1 + (int)((number - 1) / o->draws);
+    int64_t draw = number == 0 ? 0 : (number - 1) % o->draws;
+    manipulation what = (manipulation)column;
+    if (!o->variant.nose && what >= NOSE_FLIP) what++;
+    if (manipulation_possible(what, w->regions, &o->variant)) {
+        variant_make(w, what, draw, draw == 0 ? column : o->sheet_columns, e);
+    } else if (draw == 0) {
+        w->out->left_out[what]++;
     }
 }
 
-static void sampled_variants(producer *w, error *e)
+static void variant_sampled(producer *w, int64_t draw, error *e)
 {
-    for (int64_t draw = 0; draw < w->options->draws && e->status == 0; draw++) {
-        manipulation what = variant_draw(&w->options->variant, w->id, draw, w->regions);
-        variant_make(w, what, draw, draw < 1000 ? (int)draw : 1000, e);
-    }
+    const produce_options *o = w->options;
+    manipulation what = variant_draw(&o->variant, w->id, draw, w->regions);
+    variant_make(w, what, draw, draw < o->sheet_columns ? (int)draw : o->sheet_columns, e);
+}
+
+static int64_t variants_of_face(const produce_options *o)
+{
+    int manipulations = MANIPULATION_COUNT - 1 - !o->variant.nose;
+    return o->sampled ? o->draws : 1 + manipulations * o->draws;
 }
 
 static bool row_begin(producer *w, error *e)
 {
     int columns = w->options->sheet_columns;
-    if (columns == 0) return true;
+    w->on_sheet = columns > 0 && w->sheet_rows > 0;
+    if (!w->on_sheet) return true;
     size_t count = (size_t)(w->out->sheet_rows + 1) * (size_t)columns;
     image *cells = memory_resize(w->out->cells, count, sizeof *cells, e);
     if (cells == NULL) return false;
     for (size_t i = count - (size_t)columns; i < count; i++) cells[i] = (image){0};
     w->out->cells = cells;
     w->out->sheet_rows++;
+    w->sheet_rows--;
+    return true;
+}
+
+/* Crops a face and finds its regions, unless the piece before left it so. */
+static bool face_prepare(producer *w, int index, error *e)
+{
+    const produce_options *o = w->options;
+    if (w->index == index) return true;
+    double box[4];
+    w->index = -1;
+    w->mask_region = NULL;
+    free(w->id);
+    w->id = face_id(w->in->id, index);
+    if (w->id == NULL) return error_set(e, STATUS_SYSTEM, "out of memory");
+    if (!face_get(&w->in->object, index, &w->face, e)) return false;
+    photo_box_upright(&w->photo, w->face.box, box);
+    if (!photo_crop(&w->photo, box, o->crop, &w->cropped, &w->where, e)) return false;
+    face_landmarks_place(&w->face, &w->photo, &w->where, o->crop.size, w->placed);
+    if (!variant_regions(w->placed, w->face.points, o->crop.size, w->regions, e)) return false;
+    w->index = index;
     return true;
 }
 
 /* Says no more than that the face failed; its finished variants stay. */
-static void face_produce(producer *w)
+static void face_produce(producer *w, int index, const face_piece *piece)
 {
-    const produce_options *o = w->options;
     error e = {0};
-    free(w->id);
-    w->id = text_join(w->in->id, "#", "", w->index);
-    w->mask_region = NULL;
-    double box[4];
-    if (w->id == NULL) {
-        error_set(&e, STATUS_SYSTEM, "out of memory");
-    } else if (face_get(&w->in->object, w->index, &w->face, &e)) {
-        photo_box_upright(&w->photo, w->face.box, box);
-        if (photo_crop(&w->photo, box, o->crop, &w->cropped, &w->where, &e) && row_begin(w, &e)) {
-            face_landmarks_place(&w->face, &w->photo, &w->where, o->crop.size, w->placed);
-            face_regions(w->placed, w->face.points, o->crop.size, w->regions);
+    if (face_prepare(w, index, &e) && row_begin(w, &e)) {
+        if (piece->variant == 0) {
             w->out->faces++;
             if (w->face.points == 0) w->out->no_landmarks++;
-            if (o->sampled) {
-                sampled_variants(w, &e);
+        }
+        int64_t end = piece->variant + piece->variants;
+        for (int64_t number = piece->variant; number < end && e.status == 0; number++) {
+            if (w->options->sampled) {
+                variant_sampled(w, number, &e);
             } else {
-                all_variants(w, &e);
+                variant_of_all(w, number, &e);
             }
         }
     }
+    w->out->face_failed = e.status != 0;
     if (e.status != 0) {
-        put_error_record(&w->out->records, o->c, w->id == NULL ? w->in->id : w->id, e.text,
+        put_error_record(&w->out->records, w->options->c, w->id == NULL ? w->in->id : w->id, e.text,
                          &w->in->object);
     }
 }
 
-/* The record's size, where it has one, must be the file's, in either orientation: boxes are in its
-   pixels. */
-static bool size_check(const producer *w, error *e)
+/* Opens the photo, unless it is the one at hand. */
+static bool work_start(producer *w, const produce_photo *p, error *e)
 {
-    int64_t width, height;
-    if (!object_integer(&w->in->object, "width", &width) ||
-        !object_integer(&w->in->object, "height", &height)) {
-        return true;
+    if (w->opened != p->number) {
+        w->index = -1;
+        w->unopened = (error){0};
+        w->opened = p->number;
+        photo_open_record(&w->photo, p->in, w->options->limits, &w->unopened);
     }
-    const image_info *info = &w->photo.info;
-    if (width == info->width && height == info->height) return true;
-    if (width == info->height && height == info->width) return true;
-    return error_set(e, STATUS_DATA, "is %d x %d pixels, but its record says %lld x %lld",
-                     info->width, info->height, (long long)width, (long long)height);
+    if (w->unopened.status == 0) return true;
+    return error_set(e, w->unopened.status, "%s", w->unopened.text);
 }
 
-static bool work_start(producer *w, error *e)
+face_pieces produce_pieces(const produce_options *o, const stream_record *in)
 {
-    w->path = object_text_copy(&w->in->object, "path");
-    if (w->path == NULL) w->path = strdup(w->in->id);
-    if (w->path == NULL) return error_set(e, STATUS_SYSTEM, "out of memory");
-    if (photo_open(&w->photo, w->path, w->options->limits, e) && size_check(w, e)) return true;
-    return error_context(e, "%s", w->path);
+    int faces = face_count(&in->object);
+    int64_t pixels = (int64_t)o->size * o->size, bytes = (3 + o->masks) * pixels + 1024;
+    if (o->trace) bytes += 4096;
+    return (face_pieces){.faces = faces < 0 ? 0 : faces,
+                         .variants = variants_of_face(o),
+                         .most = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1};
 }
 
-void photo_produce(producer *w, const stream_record *in, produced *out)
+void piece_produce(producer *w, const produce_photo *of, face_piece piece, int64_t sheet_rows,
+                   produced *out)
 {
     double start = clock_seconds();
     error e = {0};
-    int count = face_count(&in->object);
-    w->in = in;
+    int count;
+    w->in = of->in;
     w->out = out;
+    w->sheet_rows = sheet_rows;
     w->photo.decode_seconds = 0;
-    if (count < 0) {
-        error_set(&e, STATUS_DATA, "faces is no array of at most %d faces", FACES_MOST);
-    } else if (count == 0) {
-        out->no_faces = true;
-    } else if (work_start(w, &e)) {
-        for (w->index = 0; w->index < count; w->index++) face_produce(w);
+    if (face_count_get(&w->in->object, &count, &e) && count > 0 && work_start(w, of, &e)) {
+        for (int i = 0; i < piece.faces; i++) face_produce(w, piece.face + i, &piece);
     }
+    out->no_faces = count == 0;
+    out->photo_failed = e.status != 0;
     if (e.status != 0) {
-        put_error_record(&out->records, w->options->c, in->id, e.text, &in->object);
+        put_error_record(&out->records, w->options->c, w->in->id, e.text, &w->in->object);
     }
     out->decode_seconds = w->photo.decode_seconds;
-    free(w->path);
-    free(w->id);
-    w->path = w->id = NULL;
     out->seconds = clock_seconds() - start;
 }
 

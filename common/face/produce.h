@@ -1,7 +1,8 @@
-/* From one `photo` record to the `face` records of all its faces' variants. */
+/* From one `photo` record to the `face` records of its faces' variants. */
 #ifndef BLADES_FACE_PRODUCE_H
 #define BLADES_FACE_PRODUCE_H
 
+#include "face/piece.h"
 #include "face/trace.h"
 
 typedef struct produce_options {
@@ -19,7 +20,18 @@ typedef struct produce_options {
     image_limits limits;
 } produce_options;
 
-/* What one photo gave. Start from zeros; produced_free. */
+/* A photo whose faces are to be produced; the pieces share it. */
+typedef struct produce_photo {
+    const stream_record *in;
+    int64_t number; /* of its own among all photos, from 1 on */
+} produce_photo;
+
+/* The pieces of a photo: of at most PIECE_BYTES of records and trace, or one variant. A record
+   whose `faces` cannot be read has one. */
+enum { PIECE_BYTES = 16 << 20 };
+face_pieces produce_pieces(const produce_options *options, const stream_record *in);
+
+/* What one piece gave. Start from zeros; produced_free. */
 typedef struct produced {
     stream_chunk records;
     char *trace; /* lines; NULL: none */
@@ -28,17 +40,22 @@ typedef struct produced {
     int sheet_rows;
     int64_t faces, variants, no_landmarks, left_out[MANIPULATION_COUNT];
     bool no_faces;
+    bool photo_failed; /* an error record says so, and nothing else is to come of the photo */
+    bool face_failed;  /* the last face: nothing else is to come of it */
     double decode_seconds, seconds;
 } produced;
 
-/* What one thread needs for its work; used for one photo after the other. */
+/* What one thread needs for its work; used for one piece after the other. Pieces of one photo that
+   come in a row share its decoding. */
 typedef struct producer producer;
 producer *producer_make(const produce_options *options, error *e);
 void producer_free(producer *w);
 
 /* Fills `out`, which is all zeros or was cleared. Faces and photos that cannot be processed become
-   error records. */
-void photo_produce(producer *w, const stream_record *in, produced *out);
+   error records, in each of their pieces. At most `sheet_rows` faces leave cells for the sheet; a
+   piece that does not begin with a face's first variant goes on with that face's row. */
+void piece_produce(producer *w, const produce_photo *of, face_piece piece, int64_t sheet_rows,
+                   produced *out);
 /* Forgets everything; produced_clear keeps the memory of the records. */
 void produced_clear(const produce_options *options, produced *p);
 void produced_free(const produce_options *options, produced *p);

@@ -84,17 +84,23 @@ bool sheet_row_add(sheet *s, const image *cells, error *e)
         s->pixels = pixels;
         s->capacity = capacity;
     }
+    s->rows++;
+    sheet_row_fill(s, cells);
+    return true;
+}
+
+void sheet_row_fill(sheet *s, const image *cells)
+{
+    size_t width = 3 * sheet_width(s);
     for (int column = 0; column < s->columns; column++) {
         const image *cell = &cells[column];
         size_t left = (size_t)column * (size_t)(s->size + SHEET_GAP) + SHEET_GAP;
-        size_t top = sheet_height(s, s->rows);
+        size_t top = sheet_height(s, s->rows - 1);
         for (int y = 0; cell->pixels != NULL && y < s->size; y++) {
             memcpy(s->pixels + (top + (size_t)y) * width + 3 * left,
                    cell->pixels + (size_t)y * (size_t)s->size * 3, (size_t)s->size * 3);
         }
     }
-    s->rows++;
-    return true;
 }
 
 static bool bytes_write(const char *path, const void *bytes, size_t size, error *e)

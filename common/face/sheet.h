@@ -20,6 +20,8 @@ void sheet_outline(image *cell, const variant *v, const region regions[REGION_CO
 
 /* Adds a row of `columns` cells of size x size; those without pixels stay grey. */
 bool sheet_row_add(sheet *s, const image *cells, error *e);
+/* Draws such cells into the last row, over what is there. */
+void sheet_row_fill(sheet *s, const image *cells);
 
 /* Writes the sheet as a PNG that appears complete or not at all. */
 bool sheet_write(const sheet *s, const char *path, error *e);

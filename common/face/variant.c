@@ -37,6 +37,20 @@ static bool is_flip(manipulation what)
     return what != PHOTOGRAPHIC && what != WARP;
 }
 
+bool variant_regions(const double *landmarks, int points, int size, region regions[REGION_COUNT],
+                     error *e)
+{
+    face_regions(landmarks, points, size, regions);
+    for (int i = 0; i < REGION_COUNT; i++) {
+        mask_constants k = mask_constants_for((face_region)i, size);
+        if (regions[i].known &&
+            !soft_mask_possible(regions[i].box, size, &k, &regions[i].known, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool manipulation_possible(manipulation what, const region regions[REGION_COUNT],
                            const variant_options *options)
 {

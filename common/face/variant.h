@@ -28,6 +28,11 @@ const char *manipulation_name(manipulation what, bool affine);
 /* The regions it changes, as labels: how many, and which. */
 int manipulation_regions(manipulation what, face_region which[REGION_COUNT]);
 
+/* The regions of a face of size x size, as face_regions has them; those too small for a soft mask
+   are unknown, too. */
+bool variant_regions(const double *landmarks, int points, int size, region regions[REGION_COUNT],
+                     error *e);
+
 /* Can this face have it? Flips need their region; the nose flip its option. */
 bool manipulation_possible(manipulation what, const region regions[REGION_COUNT],
                            const variant_options *options);

@@ -16,8 +16,4 @@ bool png_decode(const unsigned char *bytes, size_t size, image *out, error *e);
 bool webp_probe(const unsigned char *bytes, size_t size, image_info *info, error *e);
 bool webp_decode(const unsigned char *bytes, size_t size, image *out, error *e);
 
-/* The orientation in an EXIF block (a TIFF header and directories; a leading "Exif\0\0" is
-   skipped); 1 when there is none or it is invalid. */
-int exif_orientation(const unsigned char *bytes, size_t size);
-
 #endif

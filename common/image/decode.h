@@ -10,7 +10,6 @@ typedef enum image_format { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP } image_format;
 typedef struct image_info {
     image_format format;
     int width, height; /* as stored */
-    int orientation;   /* EXIF, 1..8; 1 when absent or invalid */
 } image_info;
 
 /* Limits for untrusted images. Memory of one decoding: the file and the part of it that a window
@@ -34,7 +33,7 @@ typedef struct file_bytes {
    name. */
 bool image_file_read(const char *path, image_limits limits, file_bytes *file, error *e);
 
-/* Finds format, size and orientation and checks them against the limits: too many pixels, and more
+/* Finds format and size and checks them against the limits: too many pixels, and more
    than 16 million pixels from a file of less than a thousandth as many bytes, are refused.
    STATUS_DATA. */
 bool image_probe(const unsigned char *bytes, size_t size, image_limits limits, image_info *info,
@@ -50,11 +49,11 @@ typedef struct image_window {
    up; alpha is dropped, the colours under it kept. No colour management. `denominator` 1, 2, 4 or
    8: a JPEG is reduced so much in the DCT domain, to ceil(width / denominator) x ceil(height /
    denominator); other formats are not reduced (denominator 1). `window` is what is needed of the
-   decoded image, and becomes what `out` holds: at least that, the same pixels as when all is
-   decoded. The rest of the file is checked too, of a JPEG with a single scan only that what follows
-   the window's rows is data and restarts up to the end of the image. STATUS_DATA for anything
-   wrong: data that ends early or is corrupt, more than 100 scans, or scans times pixels above 2e9,
-   animations.
+   decoded image, and becomes what `out` holds: at least that, of which what was needed has the same
+   pixels as when all is decoded. The rest of the file is checked too, of a JPEG with a single scan
+   only that what follows the window's rows is data and restarts up to the end of the image.
+   STATUS_DATA for anything wrong: data that ends early or is corrupt, more than 100 scans, or scans
+   times pixels above 2e9, animations.
  */
 bool image_decode_window(const unsigned char *bytes, size_t size, const image_info *info,
                          int denominator, image_window *window, image *out, error *e);

@@ -72,29 +72,18 @@ static void jpeg_reader_start(jpeg_reader *r, const unsigned char *bytes, size_t
     jpeg_mem_src(&r->info, bytes, size);
 }
 
-static void orientation_find(jpeg_reader *r, image_info *info)
-{
-    for (jpeg_saved_marker_ptr m = r->info.marker_list; m != NULL; m = m->next) {
-        if (m->data_length < 6 || memcmp(m->data, "Exif\0", 6) != 0) continue;
-        info->orientation = exif_orientation(m->data, m->data_length);
-        return;
-    }
-}
-
 /* What setjmp's caller looks at after longjmp must be volatile. */
 bool jpeg_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)
 {
     jpeg_reader *r = memory_zeroed(1, sizeof *r, e);
     if (r == NULL) return false;
     volatile bool done = false;
-    *info = (image_info){.format = IMAGE_JPEG, .orientation = 1};
+    *info = (image_info){.format = IMAGE_JPEG};
     if (setjmp(r->failed) == 0) {
         jpeg_reader_start(r, bytes, size, e);
-        jpeg_save_markers(&r->info, JPEG_APP0 + 1, 0xffff);
         jpeg_read_header(&r->info, TRUE);
         info->width = (int)r->info.image_width;
         info->height = (int)r->info.image_height;
-        orientation_find(r, info);
         done = true;
     }
     jpeg_destroy_decompress(&r->info);

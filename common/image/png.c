@@ -48,9 +48,9 @@ static png_structp png_start(png_input *in, png_infop *info)
 /* Text, profiles and the like are skipped unread. */
 static void ancillary_skip(png_structp png)
 {
-    static const png_byte kept[] = "eXIf\0tRNS";
+    static const png_byte kept[] = "tRNS";
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, kept, 2);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, kept, 1);
 }
 
 bool png_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)
@@ -59,18 +59,13 @@ bool png_probe(const unsigned char *bytes, size_t size, image_info *info, error 
     png_infop head;
     png_structp png = png_start(&in, &head);
     if (png == NULL) return false;
-    *info = (image_info){.format = IMAGE_PNG, .orientation = 1};
+    *info = (image_info){.format = IMAGE_PNG};
     volatile bool done = false;
     if (setjmp(png_jmpbuf(png)) == 0) {
         ancillary_skip(png);
         png_read_info(png, head);
         info->width = (int)png_get_image_width(png, head);
         info->height = (int)png_get_image_height(png, head);
-        png_uint_32 exif_size = 0;
-        png_bytep exif = NULL;
-        if (png_get_eXIf_1(png, head, &exif_size, &exif) != 0 && exif != NULL) {
-            info->orientation = exif_orientation(exif, exif_size);
-        }
         done = true;
     }
     png_destroy_read_struct(&png, &head, NULL);

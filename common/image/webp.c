@@ -1,7 +1,6 @@
 /* WebP through libwebp. */
 #include "image/codec.h"
 
-#include <string.h>
 #include <webp/decode.h>
 
 static const char *webp_problem(VP8StatusCode status)
@@ -19,33 +18,13 @@ static const char *webp_problem(VP8StatusCode status)
     }
 }
 
-static uint32_t riff_long(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static int riff_orientation(const unsigned char *bytes, size_t size)
-{
-    for (size_t at = 12; at + 8 <= size;) {
-        size_t length = riff_long(bytes + at + 4);
-        size_t room = size - at - 8;
-        if (memcmp(bytes + at, "EXIF", 4) == 0) {
-            return exif_orientation(bytes + at + 8, length < room ? length : room);
-        }
-        if (length >= room) break;
-        at += 8 + length + (length & 1);
-    }
-    return 1;
-}
-
 bool webp_probe(const unsigned char *bytes, size_t size, image_info *info, error *e)
 {
     WebPBitstreamFeatures features;
     VP8StatusCode status = WebPGetFeatures(bytes, size, &features);
     if (status != VP8_STATUS_OK) return error_set(e, STATUS_DATA, "WebP: %s", webp_problem(status));
     if (features.has_animation) return error_set(e, STATUS_DATA, "WebP: an animation, not a photo");
-    *info =
-        (image_info){IMAGE_WEBP, features.width, features.height, riff_orientation(bytes, size)};
+    *info = (image_info){IMAGE_WEBP, features.width, features.height};
     return true;
 }
 

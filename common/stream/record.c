@@ -37,26 +37,29 @@ bool object_text(const msgpack_object *map, const char *key, const char **text, 
     return true;
 }
 
+bool object_as_number(const msgpack_object *o, double *number)
+{
+    switch (o->type) {
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        *number = (double)o->via.u64;
+        return true;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        *number = (double)o->via.i64;
+        return true;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        *number = o->via.f64;
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool object_number(const msgpack_object *map, const char *key, double *number)
 {
     const msgpack_object *o = object_get(map, key);
     double value;
-    if (!o) return false;
-    switch (o->type) {
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        value = (double)o->via.u64;
-        break;
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        value = (double)o->via.i64;
-        break;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        value = o->via.f64;
-        break;
-    default:
-        return false;
-    }
-    if (!isfinite(value)) return false;
+    if (!o || !object_as_number(o, &value) || !isfinite(value)) return false;
     *number = value;
     return true;
 }

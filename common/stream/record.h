@@ -32,6 +32,8 @@ const msgpack_object *object_get(const msgpack_object *map, const char *key);
    NUL-terminated. */
 bool object_text(const msgpack_object *map, const char *key, const char **text, size_t *length);
 bool object_number(const msgpack_object *map, const char *key, double *number);
+/* The value itself: true when it is a number, finite or not. */
+bool object_as_number(const msgpack_object *o, double *number);
 bool object_integer(const msgpack_object *map, const char *key, int64_t *integer);
 bool object_boolean(const msgpack_object *map, const char *key, bool *boolean);
 bool object_binary(const msgpack_object *map, const char *key, const void **bytes, size_t *size);

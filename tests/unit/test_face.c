@@ -3,6 +3,7 @@
 
 #include "face/annotation_internal.h"
 #include "face/crop.h"
+#include "face/piece.h"
 #include "face/variant.h"
 #include "image/filter.h"
 
@@ -30,6 +31,9 @@ static void test_crop_place(void **state)
         assert_false(crop_place(bad[i], 1.3, 400, 400, &c, &own));
         assert_int_equal(own.status, STATUS_DATA);
     }
+    error small = {0};
+    assert_false(crop_place((double[]){100, 100, 103, 103}, 0.1, 256, 256, &c, &small));
+    assert_non_null(strstr(small.text, "times 0.1 has no whole pixel"));
 }
 
 static void landmarks68(double *l)
@@ -159,6 +163,62 @@ static void test_masks_everywhere(void **state)
         }
     }
     soft_mask_free(&m);
+}
+
+/* Whether a mask is possible says in advance whether it will be made, at the sizes in between too.
+ */
+static void test_masks_possible(void **state)
+{
+    soft_mask m = {0};
+    int refused = 0, made = 0;
+    for (int size = 16; size <= 1024; size += 112) {
+        for (int side = 1; side <= 20 && side <= size; side++) {
+            for (int i = 0; i < 6; i++) {
+                mask_constants k = mask_constants_for((face_region)(i % 3), size);
+                int left = i < 3 ? 0 : (size - side) / 2;
+                rectangle r = {left, left, left + side, left + 1 + side / 2};
+                error e = {0}, failed = {0};
+                bool possible;
+                assert_true(soft_mask_possible(r, size, &k, &possible, &e));
+                assert_int_equal(soft_mask_make(&m, r, size, &k, &failed), possible);
+                possible ? made++ : refused++;
+            }
+        }
+    }
+    assert_true(made > 100 && refused > 100);
+    soft_mask_free(&m);
+}
+
+/* All landmarks on one spot: a region of 3 pixels, of which a face of 448 makes no mask. */
+static void test_regions_too_small(void **state)
+{
+    double l[136];
+    region regions[REGION_COUNT];
+    error e = {0};
+    for (int i = 0; i < 136; i++) l[i] = 100;
+    assert_true(variant_regions(l, 68, 224, regions, &e));
+    for (int i = 0; i < REGION_COUNT; i++) assert_true(regions[i].known);
+    assert_true(variant_regions(l, 68, 448, regions, &e));
+    for (int i = 0; i < REGION_COUNT; i++) assert_false(regions[i].known);
+}
+
+/* Every variant of every face is in one piece, in order, and no piece is larger than it may be. */
+static void test_pieces(void **state)
+{
+    static const int64_t cases[][3] = {{0, 5, 7},  {1, 5, 7}, {1, 5, 5}, {3, 5, 4},  {10, 5, 12},
+                                       {10, 5, 1}, {4, 1, 3}, {2, 9, 3}, {7, 2, 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t variants = cases[i][1], most = cases[i][2], next = 0;
+        face_pieces left = {.faces = (int)cases[i][0], .variants = variants, .most = most};
+        do {
+            face_piece p = face_pieces_next(&left);
+            assert_true(p.faces * p.variants <= most);
+            assert_true(p.faces <= 1 || (p.variant == 0 && p.variants == variants));
+            assert_int_equal(p.face * variants + p.variant, next);
+            next += p.faces * p.variants;
+        } while (!face_pieces_done(&left));
+        assert_int_equal(next, cases[i][0] * variants);
+    }
 }
 
 static void test_mask_and_flip(void **state)
@@ -318,6 +378,9 @@ int main(void)
         cmocka_unit_test(test_crop_place),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_masks_everywhere),
+        cmocka_unit_test(test_masks_possible),
+        cmocka_unit_test(test_regions_too_small),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_mask_and_flip),
         cmocka_unit_test(test_warps),
         cmocka_unit_test(test_draws),
