@@ -39,7 +39,7 @@ demo() { # ARGUMENTS of make
   [ "$weight" != 1.0 ]
   grep -q "<tr><td>coarse</td><td>$(printf %.4f "$weight")</td></tr>" demo/report.html
   grep -q '"tool":"face-locate"' demo/provenance.json
-  grep -q '{"tool":"score"' demo/report.html
+  grep -q '{&quot;tool&quot;:&quot;score&quot;' demo/report.html
 }
 
 @test "demo: a second run does nothing" {

@@ -113,7 +113,7 @@ typedef struct common_options {
 enum { COMMON_OPTIONS = 14 };
 enum { CLI_OPERANDS = 1 << 16 }; /* beside enum cli_common: the tool takes operands */
 
-/* Those of the common options that the tool has; returns how many. */
+/* Returns how many they are. */
 static size_t fill_common_table(cli_option table[COMMON_OPTIONS], common_options *o,
                                 const cli_tool *tool)
 {
@@ -170,11 +170,30 @@ static size_t fill_common_table(cli_option table[COMMON_OPTIONS], common_options
          {"version", 'V', CLI_FLAG, &o->version, .help = "print versions and processor features",
           .unrecorded = true, .rare = true}},
     };
-    unsigned has = tool->common | (tool->operands ? CLI_OPERANDS : 0u);
     size_t count = 0;
-    for (size_t i = 0; i < COMMON_OPTIONS; i++)
-        if ((common[i].needs & ~has) == 0) table[count++] = common[i].option;
+    for (size_t i = 0; i < COMMON_OPTIONS; i++) {
+        if (common[i].needs == CLI_OPERANDS && !tool->operands) continue;
+        table[count] = common[i].option;
+        table[count++].idle = common[i].needs != CLI_OPERANDS && (common[i].needs & ~tool->common);
+    }
     return count;
+}
+
+static void note_idle(const cli *c, const common_options *o)
+{
+    const struct {
+        unsigned option;
+        const char *name;
+        bool given;
+    } common[] = {
+        {CLI_SEED, "--seed", o->seed >= 0},
+        {CLI_SET, "--set", o->sets.count > 0},
+        {CLI_MAX_ERRORS, "--max-errors", o->max_errors > 0},
+        {CLI_PROVENANCE, "--no-provenance", o->no_provenance},
+    };
+    for (size_t i = 0; i < CLI_COUNT(common); i++)
+        if (common[i].given && !(c->tool->common & common[i].option))
+            cli_note(c, "%s changes nothing here", common[i].name);
 }
 
 static void print_version(const cli_tool *tool)
@@ -339,6 +358,7 @@ static bool take_common(cli *c, const common_options *o, error *e)
     c->provenance = !o->no_provenance;
     c->max_errors = o->max_errors;
     c->show_progress = !o->quiet && !o->no_progress && (o->progress || isatty(STDERR_FILENO));
+    note_idle(c, o);
     return take_sets(c, &o->sets, e) && take_inputs(c, o, e);
 }
 

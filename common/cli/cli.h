@@ -46,10 +46,12 @@ typedef struct cli_option {
     bool unrecorded;            /* left out of the provenance (a path of an output, a log) */
     bool written;               /* the path of an output: no two may be the same */
     bool rare;                  /* the help only names it, but under -v */
+    bool idle;                  /* taken, but changes nothing: the help is silent on it */
 } cli_option;
 
-/* Common options that a tool has only if it obeys them. -o, -h, -V and how a tool runs (-j, -q, -v,
-   --progress) are all tools', --files-from and -0 those of tools with operands. */
+/* Common options that not every tool obeys. All take them, so that a script may give them
+   everywhere; a tool that does not obey one says so. --files-from and -0 are those of tools with
+   operands. */
 enum cli_common {
     CLI_SEED = 1,       /* --seed */
     CLI_SET = 2,        /* --set */

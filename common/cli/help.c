@@ -62,6 +62,11 @@ static void name_in_column(char name[NAME_MOST], const cli_option *o)
     snprintf(name, NAME_MOST, "  %s%.*s  ", o->letter ? "" : "    ", NAME_MOST - 9, plain);
 }
 
+static bool is_listed(const cli_option *o, bool all)
+{
+    return !o->idle && (all || !o->rare);
+}
+
 /* Where the helps begin. */
 static size_t help_column(const option_set *set, bool all)
 {
@@ -70,7 +75,7 @@ static size_t help_column(const option_set *set, bool all)
         char name[NAME_MOST];
         name_in_column(name, option_at(set, i));
         size_t length = strlen(name);
-        bool listed = all || !option_at(set, i)->rare;
+        bool listed = is_listed(option_at(set, i), all);
         if (listed && length > column && length <= COLUMN_MOST) column = length;
     }
     return column;
@@ -93,7 +98,7 @@ static void print_rare(const char *lead, const cli_option *options, size_t count
     const char *after = "";
     for (size_t i = 0; i < count; i++) {
         char name[NAME_MOST];
-        if (!options[i].rare) continue;
+        if (!options[i].rare || options[i].idle) continue;
         if (!w.begun) put_words(&w, lead);
         w.column += (size_t)fprintf(to, "%s", after);
         name_option(name, &options[i], "/");
@@ -113,7 +118,7 @@ void help_print(const cli_tool *tool, const option_set *set, bool all, FILE *to)
     put_words(&w, tool->summary);
     fputs("\n\n", to);
     for (size_t i = 0; i < option_total(set); i++)
-        if (all || !option_at(set, i)->rare) print_option(option_at(set, i), column, to);
+        if (is_listed(option_at(set, i), all)) print_option(option_at(set, i), column, to);
     if (all) return;
     snprintf(lead, sizeof lead, "Also, see %s(1):", tool->name);
     print_rare(lead, set->tables[0], set->counts[0], to);
