@@ -52,7 +52,6 @@ examples_of() { # PAGE
   cp -r crops photos
   mkdir bin
   cat >bin/imglab <<'END'
-#!/bin/sh
 # Stands in for dlib's: the first call makes the list, the second draws boxes.
 [ "$1" = -c ] || exit 0
 {
