@@ -122,6 +122,35 @@ assert len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b)) <= 1'
   done
 }
 
+@test "the orientation is the one that exif-extract finds, wherever a file says it" {
+  mkdir t
+  face-synth -q -n 1 --size 64 -o drawn
+  "$make_faces" stripped drawn/000000.jpg t/plain.jpg
+  "$make_faces" oriented t
+  rm t/plain.jpg
+  exif-extract -q t/* >photos.msgpack
+  stream-dump photos.msgpack | tail -n +2 >records
+  [ "$(grep -c '"orientation":6' records)" = 11 ]
+  # by the record, and by the file alone
+  python3 - <<'END'
+import json
+with open("with", "w") as a, open("without", "w") as b:
+    for row in map(json.loads, open("records")):
+        row = {"id": row["id"], "path": row["path"], "orientation": 6, "faces": [{"box": [4, 4, 30, 34]}]}
+        a.write(json.dumps(row) + "\n")
+        del row["orientation"]
+        b.write(json.dumps(row) + "\n")
+END
+  for records in with without; do
+    "$make_faces" photos <$records | face-manipulate -q --trace trace.$records -o out.$records
+    [ "$(grep '/photographic"' trace.$records | grep -c '"orientation":6')" = 11 ]
+  done
+  cmp out.with out.without
+  # a record's own orientation counts more than the file's
+  sed 's/"orientation": 6/"orientation": 8/' with | "$make_faces" photos | face-manipulate -q --trace trace -o out
+  [ "$(grep '/photographic"' trace | grep -c '"orientation":8')" = 11 ]
+}
+
 @test "alpha is dropped, 16 bits are rounded, grey is repeated" {
   mkdir o
   "$make_faces" odd o
@@ -185,16 +214,7 @@ END
   for file in bomb.jpg bomb.png lie.png bomb.webp scans.jpg text.jpg empty.jpg missing.jpg; do
     printf '{"path":"h/%s","faces":[{"box":[10,10,50,50]}]}\n' $file
   done >h.json
-  python3 - <<'END' >photos.msgpack
-import json, sys
-def text(s): return bytes([0xd9, len(s)]) + s.encode()
-out = b"\x83" + text("type") + text("header") + text("blades") + b"\1" + text("kind") + text("photo")
-lines = [json.loads(line) for line in open("h.json")]
-for line in lines:
-    out += b"\x82" + text("type") + text("photo") + text("id") + text(line["path"])
-out += b"\x83" + text("type") + text("trailer") + text("records") + bytes([len(lines)]) + text("errors") + b"\0"
-sys.stdout.buffer.write(out)
-END
+  sed 's/.*"path":"\([^"]*\)".*/{"id":"\1"}/' h.json | "$make_faces" photos >photos.msgpack
   face-locate -q -a h.json photos.msgpack -o located.msgpack
   limit=$((1 << 20)) # KiB of address space; the sanitizers need more than there is
   case $(command -v face-manipulate) in */sanitize/*) limit=unlimited ;; esac
@@ -226,6 +246,115 @@ END
   run face-manipulate -q located.msgpack -o out
   assert_status 65
   stream-dump out | grep -q 'is 96 x 96 pixels, but its record says 128 x 128'
+  # the sides swapped: boxes are in pixels as stored
+  mkdir t
+  "$make_faces" turned t
+  echo '{"id":"t/turned1.png","width":160,"height":120,"faces":[{"box":[10,10,90,90]}]}' | "$make_faces" photos >swapped
+  run face-manipulate -q swapped -o out
+  assert_status 65
+  stream-dump out | grep -q 'is 120 x 160 pixels, but its record says 160 x 120'
+}
+
+@test "a region too small for a mask is left out, and the face's other variants are made" {
+  face-synth -q -n 1 --size 128 -o drawn
+  python3 - >photo <<'END'
+import json
+print(json.dumps({"id": "drawn/000000.jpg", "faces": [{"box": [30, 30, 90, 90], "scheme": "68", "landmarks": [60.0] * 136}]}))
+END
+  "$make_faces" photos <photo >located.msgpack
+  run --separate-stderr face-manipulate --size 448 --nose located.msgpack -o out
+  assert_status 0
+  [ "$(stream-dump --count out)" = "2 records, 0 errors" ]
+  [[ "$stderr" == *"mouth-vflip left out of 1 faces"*"nose-flip left out of 1 faces"* ]]
+  face-manipulate -q --size 448 --variants sampled --per-face 12 --coding png located.msgpack -o out
+  [ "$(stream-dump --count out)" = "12 records, 0 errors" ]
+  face-manipulate -q --size 224 located.msgpack -o out
+  [ "$(stream-dump --count out)" = "5 records, 0 errors" ]
+}
+
+@test "a face does not depend on the faces beside it" {
+  face-synth -q -n 1 --size 256 -o drawn
+  echo '{"id":"drawn/000000.jpg","faces":[{"box":[40,40,104,104]},{"box":[54,40,118,104]},{"box":[40,54,104,118]},{"box":[8,8,248,248]}]}' >several
+  "$make_faces" photos <several | face-manipulate -q --size 64 --working-size 64 -o together
+  for i in 1 2 3; do
+    python3 -c 'import json
+row = json.load(open("several"))
+row["faces"] = [row["faces"]['$i']]
+print(json.dumps(row))' | "$make_faces" photos | face-manipulate -q --size 64 --working-size 64 -o alone
+    cmp <(pixels "#$i/photographic" together) <(pixels "#0/photographic" alone)
+  done
+}
+
+@test "faces and draws of a photo come in pieces: the same bytes, in little memory" {
+  face-synth -q -n 1 --size 128 -o drawn
+  exif-extract -q drawn/*.jpg | face-locate -q -a drawn/annotations.jsonl -o located.msgpack
+  python3 - >many <<'END'
+import json
+faces = [{"box": [i % 20, i // 20, 100 + i % 20, 100 + i // 20]} for i in range(400)]
+faces[70]["box"] = [500, 500, 600, 600]
+print(json.dumps({"id": "drawn/000000.jpg", "faces": faces}))
+END
+  "$make_faces" photos <many >many.msgpack
+  limit=$((400 << 10)) # KiB of address space; all of it takes more
+  case $(command -v face-manipulate) in */sanitize/*) limit=unlimited ;; esac
+  for threads in 1 2; do
+    (ulimit -v $limit; face-manipulate -q --max-errors 1 -j$threads --no-provenance --size 448 --trace trace.$threads many.msgpack |
+      cksum >faces.$threads)
+    (ulimit -v $limit; face-manipulate -q -j$threads --no-provenance --epochs 300 --per-face 2 --size 300 --trace draws.trace.$threads \
+      --sheet draws.$threads.png --nose located.msgpack | cksum >draws.$threads)
+  done
+  cmp faces.1 faces.2
+  cmp trace.1 trace.2
+  cmp draws.1 draws.2
+  cmp draws.trace.1 draws.trace.2
+  cmp draws.1.png draws.2.png
+  [ "$(wc -l <trace.1)" = $((399 * 2)) ]
+  [ "$(wc -l <draws.trace.1)" = $((1 + 5 * 600)) ]
+  face-manipulate -q --size 300 --nose --sheet whole.png located.msgpack -o whole
+  cmp whole.png draws.1.png
+}
+
+@test "an error of a photo or a face in pieces is said once" {
+  face-synth -q -n 1 --size 128 -o drawn
+  head -c 4000 drawn/000000.jpg >cut.jpg
+  for photo in cut.jpg missing.jpg; do
+    echo '{"id":"'$photo'","faces":[{"box":[30,30,90,90]},{"box":[130,30,190,90]}]}' | "$make_faces" photos >located.msgpack
+    for threads in 1 3; do
+      face-manipulate -q --max-errors 9 -j$threads --no-provenance --size 448 --epochs 100 --variants sampled located.msgpack \
+        -o $photo.$threads
+    done
+    cmp $photo.1 $photo.3
+  done
+  [ "$(stream-dump --count cut.jpg.1)" = "0 records, 2 errors" ]
+  [ "$(stream-dump --count missing.jpg.1)" = "0 records, 1 errors" ]
+}
+
+@test "embed takes and refuses the faces that face-manipulate takes and refuses" {
+  load fixture
+  fixture
+  python3 - <<'END'
+import json
+name = sorted(__import__("os").listdir("photos"))[0]
+box, photo = [10, 10, 80, 80], {"id": "p", "path": "photos/" + name}
+rows = [{"faces": [{"box": [i % 9, i // 90, 60 + i % 9, 70 + i // 90]} for i in range(1003)]},
+        {"width": 192, "height": 192, "faces": [{"box": box}]}, {"faces": [{"box": box, "landmarks": [1, 2, 3]}]},
+        {"faces": [{"landmarks": [30, 30, 60, 30, 45, 50, 35, 60, 55, 60], "scheme": "5"}]}, {"faces": "x"},
+        {"faces": [{"box": box}, "x"]}, {"faces": [{"box": [10, 10, 10, 80]}]}, {"faces": []}, {}]
+with open("rows", "w") as f:
+    for i, row in enumerate(rows):
+        f.write(json.dumps({**photo, "id": f"p{i}", **row}) + "\n")
+    f.write(json.dumps({"id": photo["path"], "faces": [{"box": box}]}) + "\n")
+END
+  "$make_faces" photos <rows >rows.msgpack
+  face-manipulate -q --max-errors 99 --size 32 --working-size 32 rows.msgpack -o made
+  embed -q --max-errors 99 -m model.safetensors rows.msgpack -o embedded
+  stream-dump embedded | tail -n +2 | grep '"type":"embedding"' | sed 's/.*"id":"\([^"]*\)".*/\1/' >taken
+  stream-dump made | sed -n 's/.*"id":"\([^"]*\)\/photographic".*/\1/p' | cmp - taken
+  [ "$(grep -c '^p0#' taken)" = 1003 ]
+  # a photo that is an error is one record here, and there one for each of its faces
+  stream-dump made | grep '"type":"error"' | sed 's/.*"reason":"\([^"]*\)".*/\1/' >reasons
+  stream-dump embedded | grep '"type":"error"' | sed 's/.*"reason":"\([^"]*\)".*/\1/' | cmp - reasons
+  [ "$(wc -l <reasons)" = 5 ]
 }
 
 @test "wrong boxes and landmarks are errors of their face alone" {
@@ -235,6 +364,10 @@ END
   [ "$(stream-dump --count out)" = "2 records, 2 errors" ]
   stream-dump out | grep '#0"' | grep -q 'outside the image of 64 x 64'
   stream-dump out | grep '#2"' | grep -q 'is empty'
+  located drawn/000000.jpg 30,30,33,33
+  run face-manipulate -q --scale 0.1 located.msgpack -o out
+  assert_status 65
+  stream-dump out | grep -q 'times 0.1 has no whole pixel of the image of 64 x 64'
 }
 
 @test "traces say enough for the numbers in the manual" {

@@ -2,8 +2,9 @@
 """face-manipulate against a second implementation of the manipulations in numpy, OpenCV and scikit-image.
 
 The random choices come from face-manipulate's --trace; everything that can be computed from them is computed
-again: crop, regions, soft masks, flips, warps. Masks and flips must agree within one grey level, warps too.
-Photographs are drawn here; those of $BLADES_DATA are used as well where that folder exists.
+again: which variants there are, crop, regions, soft masks, flips, warps, and the way from the working size to a smaller
+one. Masks and flips must agree within one grey level, warps and smaller faces too. Photographs are drawn here; those of
+$BLADES_DATA are used as well where that folder exists. Arguments: the numbers of the cases to compare, from 0 on.
 """
 import json
 import os
@@ -142,7 +143,7 @@ def stream(records):
 def run(records, folder, *options):
     trace = f"{folder}/trace"
     tool = os.path.join(os.environ["BLADES_BIN"], "face-manipulate") if "BLADES_BIN" in os.environ else "face-manipulate"
-    done = subprocess.run([tool, "-q", "--nose", "--masks", "--trace", trace, *options], input=stream(records),
+    done = subprocess.run([tool, "-q", "--nose", "--trace", trace, *options], input=stream(records),
                           stdout=subprocess.PIPE, check=True)
     faces = {r["id"]: r for r in msgpack.Unpacker(__import__("io").BytesIO(done.stdout)) if r["type"] == "face"}
     with open(trace) as f:
@@ -206,8 +207,11 @@ def resized(choice, where, n):
     return TURN[choice["orientation"]](np.floor(made + .5).astype(np.uint8))
 
 
-def region_of(choice):
+def line_of(choice, manipulation):
+    """The ends of a region's line, or None, and how often it is dilated."""
     points = np.array(choice["landmarks"]).reshape(-1, 2)
+    if len(points) == 0 or len(points) == 7 and "mouth" in manipulation:
+        return None, 0
     if len(points) == 68:
         eyes = [(points[36] + points[39]) * .5, (points[42] + points[45]) * .5]
         eye, nose, mouth = points[[42, 45]], points[33], points[[48, 54]]
@@ -219,16 +223,16 @@ def region_of(choice):
         middle = (eyes[0] + eyes[1]) * .5
         nose = middle + 1.24 * (points[2 if len(points) == 5 else 0] - middle)
         mouth = points[3:5]
-    whole = [p.astype(int) for p in eyes]
-    if "mouth" in choice["manipulation"]:
-        a, b = mouth.astype(int)
-        dilations = int(np.hypot(*(a - b)) // 3)
-    elif "eye" in choice["manipulation"]:
-        a, b = eye.astype(int)
-        dilations = 2 * int(np.hypot(*(a - b)) // 4)
-    else:
-        a, b = ((whole[0] + whole[1]) / 2).astype(int), nose.astype(int)
-        dilations = int(np.hypot(*(whole[0] - whole[1])) // 4)
+    if "nose" in manipulation:
+        whole = [p.astype(int) for p in eyes]
+        return ((whole[0] + whole[1]) / 2, nose), int(np.hypot(*(whole[0] - whole[1])) // 4)
+    a, b = mouth if "mouth" in manipulation else eye
+    length = np.hypot(*(a.astype(int) - b.astype(int)))
+    return (a, b), int(length // 3) if "mouth" in manipulation else 2 * int(length // 4)
+
+
+def region_of(choice):
+    (a, b), dilations = line_of(choice, choice["manipulation"])
     n = choice["working_size"]
     mask = np.zeros((n, n), np.uint8)
     cv2.line(mask, tuple(int(v) for v in a), tuple(int(v) for v in b), 1, 2)
@@ -236,6 +240,16 @@ def region_of(choice):
         mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=dilations)
     x, y, w, h = cv2.boundingRect(mask)
     return [x, y, x + w, y + h]
+
+
+def variants_of(choice, affine):
+    """The manipulations that the face of this choice can have: of flips, those whose line lies in the crop."""
+    names = {"photographic", "affine" if affine else "warp"}
+    for name in ("mouth-vflip", "mouth-hflip", "eye-hflip", "nose-flip"):
+        line, _ = line_of(choice, name)
+        if line and all(((end >= 0) & (end < choice["working_size"])).all() for end in map(np.asarray, line)):
+            names.add(name)
+    return names
 
 
 def scaled(radius, n):
@@ -314,10 +328,18 @@ def pixels(record):
     return np.frombuffer(record["pixels"], np.uint8).reshape(record["height"], record["width"], 3)
 
 
-def compare(records, folder, how, axis_only, affine, n):
+def smaller(face, how, n):
+    if how == "bilinear":
+        return cv2.resize(face, (n, n), interpolation=cv2.INTER_LINEAR)
+    size = len(face)
+    return triangle(triangle(face.astype(float), 0, size, n, 0), 0, size, n, 1)
+
+
+def compare(records, folder, how, axis_only, affine, n, stored_size):
     options = ["--resampling", how, "--vflip", "axis" if axis_only else "rotate",
-               "--warp", "affine" if affine else "piecewise", "--size", str(n), "--working-size", str(n)]
-    faces, choices = run(records, folder, *options)
+               "--warp", "affine" if affine else "piecewise", "--working-size", str(n)]
+    faces, choices = run(records, folder, "--masks", "--size", str(n), *options)
+    small = run(records, folder, "--size", str(stored_size), *options)[0]
     worst = {}
     count = {}
 
@@ -345,7 +367,15 @@ def compare(records, folder, how, axis_only, affine, n):
             mask = mask_of(c["region"], name == "nose-flip", n)
             difference("mask", 255 * mask, np.frombuffer(record["mask"], np.uint8).reshape(n, n))
             difference(name, flipped(face, c, mask, axis_only), pixels(record))
-    label = f"{how}, {'mirrored' if axis_only else 'rotated'}, {n}"
+    for name, record in faces.items():
+        if name in small:
+            difference("smaller", smaller(pixels(record), how, stored_size), pixels(small[name]))
+    label = f"{how}, {'mirrored' if axis_only else 'rotated'}, {n}, {stored_size}"
+    check(set(faces) == set(small), f"the same variants at both sizes ({label})")
+    wanted = {f"{c['face']}/{name}" for c in choices if c["manipulation"] == "photographic" for name in variants_of(c, affine)}
+    check(sum(len(r["faces"]) for r in records) == len(originals), f"every face has its photographic variant ({label})")
+    check(set(faces) == wanted, f"no variant left out but where its line is not in the crop: {len(wanted)} ({label}) "
+          f"{sorted(set(faces) ^ wanted)[:3]}")
     for what, d in worst.items():
         limit = 0 if what in ("crop rectangle", "reduction", "region") else 1
         check(d <= limit, f"{what} ({label}): {count[what]} compared, largest difference {d:.3f}")
@@ -410,9 +440,9 @@ def compare_formats(folder, rng):
         check(d <= 1, f"{name}: largest difference from Pillow {d} {errors}")
 
 
-# Resampling, whether vertical flips mirror, whether warps are affine, the working size.
-CASES = [("antialias", False, False, 224), ("bilinear", True, True, 224), ("antialias", True, False, 96),
-         ("antialias", False, True, 300), ("antialias", False, False, 64)]
+# Resampling, whether vertical flips mirror, whether warps are affine, the working size, that of the faces stored smaller.
+CASES = [("antialias", False, False, 224, 64), ("bilinear", True, True, 224, 100), ("antialias", True, False, 96, 95),
+         ("antialias", False, True, 300, 224), ("antialias", False, False, 64, 17)]
 
 
 def main():
@@ -424,7 +454,7 @@ def main():
             print(f"# no photographs under {DATA}: drawn ones only")
         borders = list(photos_at_borders(folder, rng))
         compare_formats(folder, rng)
-        for case in CASES:
+        for case in [CASES[int(i)] for i in sys.argv[1:]] or CASES:
             compare(records + borders + real, folder, *case)
     print(f"1..{tests}")
     return failures > 0
