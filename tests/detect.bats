@@ -272,7 +272,7 @@ embeddings() { # the same four sources for every test
   run -65 evaluate --column b=infinite.tsv scores
   [[ "$output" == *"'inf' is no score"* ]]
   run -64 evaluate --name a --threshold a= scores
-  [ "${lines[0]}" = "evaluate: --threshold: '' is not a number" ]
+  [ "${lines[0]}" = "evaluate: --threshold a=: write NAME=VALUE" ]
   score -d detector gan >generated
   run -0 --separate-stderr evaluate generated
   [[ "$stderr" == *"there are no photographic faces"* ]]

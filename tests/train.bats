@@ -273,8 +273,8 @@ held_out() { # MODEL BATCHES
 "optimizer_updates":4 "optimizer_updates":0
 "optimizer_updates":4 "optimizer_updates":5
 "lambda_updates":4 "lambda_updates":7
-"lr":0.0030000000000000001 "xy":0.0030000000000000001
-"width":0.10000000000000001 "width":99
+"lr":0.003 "xy":0.003
+"width":0.1} "width":99}
 "arch":"resnet18" "arch":"resnet19"
 "seed":0 "sead":0
 END
