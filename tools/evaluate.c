@@ -164,7 +164,7 @@ static bool apply_settings(evaluation *v, error *e)
         method *m = named_method(v, "threshold", options.thresholds.item[i], &value, e);
         if (!m) return false;
         double threshold = strtod(value, &end);
-        if (end == value || *end || !isfinite(threshold))
+        if (*end || !isfinite(threshold))
             return error_set(e, STATUS_USAGE, "--threshold: '%s' is not a number", value);
         for (; m; m = m->next_run) {
             m->thresholded = true;
