@@ -271,8 +271,8 @@ embeddings() { # the same four sources for every test
   printf 'photos/00000.jpg\t1\nphotos/00001.jpg\tinf\n' >infinite.tsv
   run -65 evaluate --column b=infinite.tsv scores
   [[ "$output" == *"'inf' is no score"* ]]
-  run -64 evaluate --name a --threshold a= scores
-  [ "${lines[0]}" = "evaluate: --threshold a=: write NAME=VALUE" ]
+  run -64 evaluate --name a --threshold a=1,5 scores
+  [ "${lines[0]}" = "evaluate: --threshold: '1,5' is not a number" ]
   score -d detector gan >generated
   run -0 --separate-stderr evaluate generated
   [[ "$stderr" == *"there are no photographic faces"* ]]
