@@ -89,6 +89,18 @@ photos() { # two photographs with faces: drawn/, and the stream located
   face-synth --help | grep -q -- '--output=FOLDER .*(required)'
 }
 
+@test "--set gives no key twice, and none that the tool writes itself" {
+  for pair in "score score" "score p_value" "tsne x" "face-manipulate draw" "embed id"; do
+    read -r tool key <<<"$pair"
+    run "$tool" --set "$key=1" </dev/null
+    assert_status 64
+    [[ $output == *"--set: the key '$key' "* ]]
+  done
+  run embed --set a=1 --set a=2 </dev/null
+  assert_status 64
+  [[ $output == *"--set: the key 'a' is given twice"* ]]
+}
+
 @test "every tool names its version and the processor features in use" {
   check() { "$tool" --version | grep -q "^$tool (BLADES in C)" && "$tool" -V | grep -q 'processor features'; }
   each_tool check
@@ -268,7 +280,9 @@ photos() { # two photographs with faces: drawn/, and the stream located
 @test "names cannot send control characters to a terminal" {
   check() {
     "$tool" $'--\e[31m\xc2\x9b31m\ny' </dev/null >out 2>error || true
-    grep -q "^$tool: unknown option --?.31m?31m?y\$" error && ! grep -q $'\e\|\xc2\x9b' error
+    grep -q "^$tool: unknown option --?.31m?31m?y\$" error && ! grep -q $'\e\|\xc2\x9b' error || return 1
+    "$tool" $'--a\xe2\x80\xaeb\xe2\x81\xa6' </dev/null >out 2>error || true
+    grep -q "^$tool: unknown option --a?b?\$" error
   }
   each_tool check
   run stream-dump $'\e[31m\nname'

@@ -59,6 +59,9 @@ static const cli_option options[] = {
      .help = "faces on the sheet (24)", .unrecorded = true, .rare = true},
 };
 
+static const char *const own_keys[] = {"face", "manipulation", "regions",     "draw", "coding",
+                                       "mask", "epoch",        "orientation", NULL};
+
 static const cli_tool tool = {
     .name = "face-manipulate",
     .operands = "[FILE...]",
@@ -66,6 +69,7 @@ static const cli_tool tool = {
     .options = options,
     .option_count = CLI_COUNT(options),
     .common = CLI_SEED | CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
+    .keys = own_keys,
 };
 
 /* A photo on its way through. */

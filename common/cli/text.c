@@ -24,9 +24,13 @@ size_t utf8_length(const unsigned char *p, size_t left)
     return 0;
 }
 
+/* Controls of ASCII and of ISO 6429 (C1), and those that turn the direction of what follows (U+202A
+   to U+202E, U+2066 to U+2069), with which a name could look like another verdict. */
 static bool is_control(const unsigned char *p)
 {
-    return *p < 32 || *p == 127 || (p[0] == 0xc2 && p[1] < 0xa0);
+    if (*p < 32 || *p == 127 || (p[0] == 0xc2 && p[1] < 0xa0)) return true;
+    return p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+                            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
 void text_print(FILE *to, const char *text, const char *special, void (*escape)(FILE *to, char c))
