@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { REASONS_MOST = 10 }; /* said on standard error, by one tool */
-enum { RECORD_HEAD = 5 }; /* bytes of a finished record before its first key */
+enum { RECORD_HEAD = 5 };   /* bytes of a finished record before its first key */
 
 /* ---- Provenance ---------------------------------------------------------------------------------
  */
