@@ -144,3 +144,9 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
   cat good | score -d detector --progress -o scored 2>said
   run ! grep -q left said
 }
+
+@test "a message takes the place of the progress line" {
+  { cat good; sleep 0.4; cat good; sleep 0.4; cat "$(find records -type f | head -1)"; } |
+    score -d detector --progress --max-errors 1 -o scored 2>said
+  grep -q $'faces, .*/s\e\\[K\r\e\\[Kscore: odd: ' said
+}

@@ -4,6 +4,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/version.h"
 #include "cli/waiting.h"
@@ -53,6 +54,7 @@ static void print_line(const cli_tool *tool, const char *text)
 {
     char *line = NULL;
     size_t size;
+    progress_clear();
     FILE *memory = open_memstream(&line, &size), *to = memory ? memory : stderr;
     fprintf(to, "%s: ", tool->name);
     text_print(to, text, NULL, NULL);

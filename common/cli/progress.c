@@ -1,8 +1,12 @@
 /* The progress line. */
 #include "cli/progress.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
+
+/* Does a line stand that is to be drawn over? */
+static atomic_bool standing;
 
 double clock_seconds(void)
 {
@@ -42,6 +46,7 @@ static void draw(progress *p, double now, const char *extra)
     if (extra) fprintf(stderr, ", %s", extra);
     fputs("\033[K", stderr);
     p->drawn = now;
+    atomic_store(&standing, true);
 }
 
 void progress_add(progress *p, int64_t n, const char *extra)
@@ -63,5 +68,11 @@ void progress_end(progress *p)
     if (!p->shown) return;
     draw(p, clock_seconds(), NULL);
     fputc('\n', stderr);
+    atomic_store(&standing, false);
     p->shown = false;
+}
+
+void progress_clear(void)
+{
+    if (atomic_exchange(&standing, false)) fputs("\r\033[K", stderr);
 }

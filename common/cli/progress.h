@@ -20,6 +20,8 @@ void progress_add(progress *p, int64_t n, const char *extra);
 void progress_add_share(progress *p, int64_t n, double share);
 /* Leaves the last line standing. */
 void progress_end(progress *p);
+/* Takes the line away, so that a message can be printed; the next one is drawn below it. */
+void progress_clear(void);
 
 /* Seconds on the monotonic clock. */
 double clock_seconds(void);

@@ -1,8 +1,6 @@
 /* Looking into msgpack maps, and building them. */
 #include "stream/record.h"
 
-#include "cli/text.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,13 +358,7 @@ const char *error_reason(const char *id, const char *reason)
 static void note_error(const cli *c, const msgpack_object *record)
 {
     char *id = object_text_copy(record, "id"), *reason = object_text_copy(record, "reason");
-    if (!c->quiet && id && reason) {
-        fprintf(stderr, "%s: ", c->tool->name);
-        text_print(stderr, cli_input_name(id), NULL, NULL);
-        fputs(": ", stderr);
-        text_print(stderr, error_reason(id, reason), NULL, NULL);
-        fputc('\n', stderr);
-    }
+    if (id && reason) cli_note(c, "%s: %s", cli_input_name(id), error_reason(id, reason));
     free(id);
     free(reason);
 }
