@@ -4,8 +4,8 @@
 #include "cli/output.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
-#include "face/camera.h"
-#include "face/standin.h"
+#include "synth/camera.h"
+#include "synth/standin.h"
 #include "image/jpeg_encode.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/text.h"
-#include "face/task.h"
+#include "pretext/task.h"
 #include "model/convert.h"
 #include "nn/threads.h"
 

@@ -1,7 +1,7 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
-#include "face/batch_window.h"
+#include "pretext/batch_window.h"
 #include "face/preprocessing.h"
-#include "face/summary.h"
+#include "pretext/summary.h"
 #include "stream/number.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #define BLADES_TRAIN_BATCH_H
 
 #include "face/preprocessing.h"
-#include "face/task.h"
+#include "pretext/task.h"
 #include "stream/reader.h"
 
 #include <signal.h>

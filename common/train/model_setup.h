@@ -3,7 +3,7 @@
 #ifndef BLADES_TRAIN_MODEL_SETUP_H
 #define BLADES_TRAIN_MODEL_SETUP_H
 
-#include "face/task.h"
+#include "pretext/task.h"
 #include "train/trainer.h"
 
 /* A new model for inputs of this preprocessing: random values of the cli's seed, and those of

@@ -3,7 +3,7 @@
 #ifndef BLADES_TRAIN_NETWORK_H
 #define BLADES_TRAIN_NETWORK_H
 
-#include "face/task.h"
+#include "pretext/task.h"
 #include "model/image_encoder.h"
 #include "model/model.h"
 #include "train/batch.h"

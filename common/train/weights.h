@@ -2,7 +2,7 @@
 #ifndef BLADES_TRAIN_WEIGHTS_H
 #define BLADES_TRAIN_WEIGHTS_H
 
-#include "face/task.h"
+#include "pretext/task.h"
 #include "train/lambda.h"
 
 /* Sets the weights (of kind LAMBDA_RAW) from a JSON object {"task": weight, ...} that names exactly

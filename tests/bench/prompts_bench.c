@@ -3,7 +3,7 @@
    backward, median jvp. prompts_bench TASK_FILE REPEATS. Without CLIP's vocabulary the prompts are
    split into words, which makes fewer tokens. */
 #include "cli/progress.h"
-#include "face/task.h"
+#include "pretext/task.h"
 #include "model/model.h"
 #include "nn/threads.h"
 

@@ -1,6 +1,6 @@
 /* Fuzz target: a face stream through the mapped index, the catalog, and one batch. */
-#include "face/batch_builder.h"
-#include "face/face_input.h"
+#include "pretext/batch_builder.h"
+#include "pretext/face_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>

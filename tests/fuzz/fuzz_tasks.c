@@ -1,5 +1,5 @@
 /* Fuzz target: task files. */
-#include "face/task.h"
+#include "pretext/task.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Splits, passes and windows of faces that become batches. */
 #include "unit.h"
 
-#include "face/batch_window.h"
+#include "pretext/batch_window.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 
 #include "exif/normalise.h"
 #include "exif/parse.h"
-#include "face/camera.h"
-#include "face/standin.h"
+#include "synth/camera.h"
+#include "synth/standin.h"
 
 #include <math.h>
 #include <stdlib.h>

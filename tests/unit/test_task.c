@@ -1,7 +1,7 @@
 /* Task files and the labels made by them. */
 #include "unit.h"
 
-#include "face/labels.h"
+#include "pretext/labels.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,0 +1,248 @@
+/* Face streams as they are batched: files at once, pipes window by window. */
+#include "pretext/face_input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const kinds[] = {"face", NULL};
+
+static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
+{
+    if (in->problem_count == in->problem_capacity) {
+        size_t capacity = in->problem_capacity ? 2 * in->problem_capacity : 16;
+        face_problem *grown = memory_resize(in->problem, capacity, sizeof *grown, e);
+        if (!grown) return false;
+        in->problem = grown;
+        in->problem_capacity = capacity;
+    }
+    face_problem *problem = &in->problem[in->problem_count++];
+    problem->place = place;
+    snprintf(problem->reason, sizeof problem->reason, "%s", reason);
+    return true;
+}
+
+/* Puts the names of the records that contradict each other before the error's text. */
+static bool name_conflict(const face_input *in, error *e)
+{
+    const stream_place *place = in->faces.conflict;
+    const char *input = cli_input_name(in->inputs->item[place[1].file]), *other = "", *colon = "";
+    char *id[2];
+    stream_buffer buffer = {0};
+    for (int i = 0; i < 2; i++) {
+        const msgpack_object *record = face_store_get(&in->store, place[i], &buffer);
+        id[i] = record ? object_text_copy(record, "id") : NULL;
+    }
+    if (place[0].file != place[1].file) {
+        other = cli_input_name(in->inputs->item[place[0].file]);
+        colon = ": ";
+    }
+    error_context(e, "%s: %.120s and %s%s%.120s", input, id[1] ? id[1] : "?", other, colon,
+                  id[0] ? id[0] : "?");
+    free(id[0]);
+    free(id[1]);
+    stream_buffer_free(&buffer);
+    return false;
+}
+
+/* 1: the record is needed again; 0: it is left out; -1 on error. */
+static int add_record(face_input *in, const msgpack_object *record, bool is_error,
+                      stream_place place, error *e)
+{
+    char reason[80] = "";
+    int added = is_error ? 0 : catalog_add(&in->faces, record, place, reason, e);
+    if (added < 0 && in->faces.conflicting) name_conflict(in, e);
+    if (added == 0 && (is_error || reason[0])) return add_problem(in, place, reason, e) ? 1 : -1;
+    return added;
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static bool read_index(face_input *in, error *e)
+{
+    stream_place place;
+    msgpack_object record;
+    bool is_error;
+    int found;
+    while ((found = stream_index_next(in->store.index, &place, &record, &is_error, e)) > 0)
+        if (add_record(in, &record, is_error, place, e) < 0) return false;
+    return found == 0;
+}
+
+/* ---- Pipes ---------------------------------------------------------------------------------- */
+
+/* Takes over a record of input number `file`; frees it when it is left out. */
+static bool add_owned(face_input *in, stream_record *record, uint32_t file, error *e)
+{
+    stream_place place;
+    if (!face_store_add(&in->store, record, file, &place, e)) return false;
+    int added = add_record(in, &record->object, record->is_error, place, e);
+    if (added == 0) face_store_drop_last(&in->store);
+    return added >= 0;
+}
+
+/* The number of the input that the reader's last record came from. */
+static uint32_t input_number(face_input *in)
+{
+    const cli_strings *inputs = in->inputs;
+    const char *name = stream_reader_input(in->reader);
+    while (in->file + 1 < inputs->count &&
+           strcmp(cli_input_name(inputs->item[in->file]), name) != 0)
+        in->file++;
+    return in->file;
+}
+
+/* Adds the records of faces until there are `limit` of them, and the first record of the next stays
+   pending. */
+static bool read_window(face_input *in, size_t limit, error *e)
+{
+    int found;
+    stream_record *record = in->pending;
+    in->pending = NULL;
+    if (record && !add_owned(in, record, input_number(in), e)) return false;
+    while ((found = stream_reader_next(in->reader, &record, e)) > 0) {
+        bool full = in->faces.face_count >= limit;
+        if (full && !record->is_error && catalog_begins_face(&in->faces, &record->object)) {
+            in->pending = record;
+            break;
+        }
+        if (!add_owned(in, record, input_number(in), e)) return false;
+    }
+    return found >= 0;
+}
+
+/* Moves the records of the kept faces, each listed once, out of the window before. */
+static bool keep_records(face_input *in, const uint32_t *kept, size_t count, face_store *old,
+                         error *e)
+{
+    catalog before = in->faces;
+    *old = in->store;
+    in->store = (face_store){0};
+    bool good = catalog_open(&in->faces, &in->options, in->tasks, e);
+    for (size_t i = 0; good && i < count; i++) {
+        const catalog_face *face = &before.face[kept[i]];
+        for (uint32_t k = face->first; good && k < face->first + face->count; k++) {
+            stream_place place = before.variant[k].place;
+            good = add_owned(in, face_store_take(old, place), place.file, e);
+        }
+    }
+    catalog_close(&before);
+    return good;
+}
+
+static bool next_window(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
+{
+    face_store old = {0};
+    in->problem_count = 0;
+    in->options.fill_sides = false;
+    bool good = keep_records(in, kept, kept_count, &old, e) &&
+                read_window(in, in->faces.face_count + in->window, e);
+    face_store_close(&old);
+    return good;
+}
+
+/* The reader forgets the first header with the next segment: keeps a copy. */
+static bool keep_header(face_input *in, error *e)
+{
+    msgpack_sbuffer bytes;
+    msgpack_packer p;
+    size_t used = 0;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&p, &bytes, msgpack_sbuffer_write);
+    bool kept = msgpack_pack_object(&p, *stream_reader_header(in->reader)) == 0;
+    in->header_bytes = bytes.data;
+    kept = kept && msgpack_unpack_next(&in->header, bytes.data, bytes.size, &used) ==
+                       MSGPACK_UNPACK_SUCCESS;
+    return kept || error_set(e, STATUS_SYSTEM, "out of memory");
+}
+
+/* ---- Public --------------------------------------------------------------------------------- */
+
+bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_options *options,
+                     task_list *tasks, size_t window, error *e)
+{
+    *in = (face_input){
+        .inputs = inputs, .options = *options, .tasks = tasks, .window = window, .more = true};
+    if (!catalog_open(&in->faces, options, tasks, e)) return false;
+    if (stream_index_possible(inputs))
+        return (in->store.index = stream_index_open(inputs, kinds, e)) != NULL;
+    return (in->reader = stream_reader_open(inputs, kinds, e)) != NULL && keep_header(in, e);
+}
+
+const msgpack_object *face_input_header(const face_input *in)
+{
+    return in->reader ? &in->header.data : stream_index_header(in->store.index);
+}
+
+static void count_left_out(face_input *in)
+{
+    in->left_out.generated += in->faces.left_out.generated;
+    in->left_out.outside += in->faces.left_out.outside;
+    in->left_out.repeated += in->faces.left_out.repeated;
+}
+
+int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
+{
+    if (!in->more) return 0;
+    bool good;
+    if (!in->reader)
+        good = read_index(in, e);
+    else if (in->windows == 0)
+        good = read_window(in, in->window, e);
+    else
+        good = next_window(in, kept, kept_count, e);
+    if (!good) return -1;
+    in->more = in->pending != NULL;
+    in->whole = in->windows++ == 0 && !in->more;
+    in->faces.options.fill_sides = in->whole;
+    bool finished = catalog_finish(&in->faces, e);
+    count_left_out(in);
+    if (!finished && in->faces.conflicting) name_conflict(in, e);
+    return finished ? 1 : -1;
+}
+
+void face_input_close(face_input *in)
+{
+    face_store_close(&in->store);
+    catalog_close(&in->faces);
+    stream_reader_close(in->reader);
+    stream_record_free(in->pending);
+    msgpack_unpacked_destroy(&in->header);
+    free(in->header_bytes);
+    free(in->problem);
+    *in = (face_input){0};
+}
+
+/* ---- Spooling ------------------------------------------------------------------------------- */
+
+static bool copy_bytes(int from, int to, const char *path, error *e)
+{
+    static char buffer[1 << 16];
+    for (;;) {
+        ssize_t got = read(from, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return error_set(e, STATUS_IO, "standard input: ");
+        if (got == 0) return true;
+        for (ssize_t done = 0; done < got;) {
+            ssize_t put = write(to, buffer + done, (size_t)(got - done));
+            if (put < 0 && errno != EINTR) return error_set(e, STATUS_IO, "%s: ", path);
+            if (put > 0) done += put;
+        }
+    }
+}
+
+bool standard_input_spool(error *e)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/blades.XXXXXX", folder && *folder ? folder : "/tmp");
+    int file = mkstemp(path);
+    if (file < 0) return error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+    unlink(path);
+    bool copied = copy_bytes(STDIN_FILENO, file, path, e);
+    if (copied && (lseek(file, 0, SEEK_SET) != 0 || dup2(file, STDIN_FILENO) < 0))
+        copied = error_set(e, STATUS_IO, "%s: ", path);
+    close(file);
+    return copied;
+}

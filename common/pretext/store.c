@@ -1,0 +1,53 @@
+/* The records of a face stream, in files or in memory. */
+#include "pretext/store.h"
+
+#include <stdlib.h>
+
+bool face_store_add(face_store *s, stream_record *record, uint32_t file, stream_place *place,
+                    error *e)
+{
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 256;
+        stream_record **grown = memory_resize(s->record, capacity, sizeof *grown, e);
+        if (!grown) {
+            stream_record_free(record);
+            return false;
+        }
+        s->record = grown;
+        s->capacity = capacity;
+    }
+    *place = (stream_place){.offset = s->count, .file = file};
+    s->record[s->count++] = record;
+    return true;
+}
+
+void face_store_drop_last(face_store *s)
+{
+    stream_record_free(s->record[--s->count]);
+}
+
+stream_record *face_store_take(face_store *s, stream_place place)
+{
+    stream_record *record = s->record[place.offset];
+    s->record[place.offset] = NULL;
+    return record;
+}
+
+const msgpack_object *face_store_get(const face_store *s, stream_place place, stream_buffer *buffer)
+{
+    if (!s->index) return &s->record[place.offset]->object;
+    return stream_index_get(s->index, place, buffer);
+}
+
+void face_store_expect(const face_store *s, stream_place place)
+{
+    if (s->index) stream_index_expect(s->index, place);
+}
+
+void face_store_close(face_store *s)
+{
+    for (size_t i = 0; i < s->count; i++) stream_record_free(s->record[i]);
+    free(s->record);
+    stream_index_close(s->index);
+    *s = (face_store){0};
+}
