@@ -1,6 +1,7 @@
 /* Faces from files, folders and streams. */
 #include "face/face_source.h"
 #include "face/face.h"
+#include "face/face_pixels.h"
 #include "image/folder.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* Makes batch records of drawn faces. */
 #include "pretext/batch_builder.h"
 
+#include "face/face_pixels.h"
 #include "face/preprocessing.h"
-#include "image/decode.h"
 #include "stream/scan.h"
 
 #include <endian.h>
@@ -12,16 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t label_size(const task *t)
-{
-    return t->kind == TASK_FINE ? t->class_count : sizeof(int32_t);
-}
-
 bool batch_size_check(const task_list *tasks, size_t batch, int side, error *e)
 {
     enum { ROOM = 1 << 20, ID_ROOM = 256 }; /* for everything else of a record, and each id */
     size_t face = 3 * (size_t)side * (size_t)side + ID_ROOM;
-    for (size_t i = 0; i < tasks->count; i++) face += label_size(&tasks->task[i]);
+    for (size_t i = 0; i < tasks->count; i++) face += task_label_size(&tasks->task[i]);
     return batch <= (SCAN_SIZE_MAX - ROOM) / face ||
            error_set(e, STATUS_USAGE,
                      "a batch of %zu faces of %d pixels has more than the %zu MiB of a stream's"
@@ -34,7 +29,7 @@ bool batch_scratch_open(batch_scratch *s, const batch_builder *b, size_t batch, 
     const task_list *tasks = b->faces->labels.tasks;
     size_t widest = 0;
     for (size_t i = 0; i < tasks->count; i++)
-        if (label_size(&tasks->task[i]) > widest) widest = label_size(&tasks->task[i]);
+        if (task_label_size(&tasks->task[i]) > widest) widest = task_label_size(&tasks->task[i]);
     *s = (batch_scratch){.batch = batch};
     s->pixels = memory_allocate(batch * (size_t)b->width * (size_t)b->height, 3, e);
     s->label = memory_allocate(batch, widest, e);
@@ -68,28 +63,6 @@ static void mirror(uint8_t *pixels, int width, int height)
     }
 }
 
-/* The record's image: `view` points into the record where it is raw, else at `decoded`. */
-static bool open_image(const msgpack_object *record, image *view, image *decoded, error *e)
-{
-    int width, height;
-    char reason[80];
-    const void *bytes;
-    size_t size;
-    if (!face_record_check(record, &width, &height, reason))
-        return error_set(e, STATUS_DATA, "%s", reason);
-    object_binary(record, "pixels", &bytes, &size);
-    *view = (image){width, height, (uint8_t *)(uintptr_t)bytes};
-    if (!object_text_is(record, "coding", "png")) return true;
-    image_info info;
-    if (!image_probe(bytes, size, IMAGE_LIMITS, &info, e)) return false;
-    if (info.width != width || info.height != height)
-        return error_set(e, STATUS_DATA, "the coded image is %dx%d, the record says %dx%d",
-                         info.width, info.height, width, height);
-    if (!image_decode(bytes, size, &info, 1, decoded, e)) return false;
-    *view = *decoded;
-    return true;
-}
-
 /* Copies the window of the draw out of a face with the builder's play. */
 static void cut_window(const batch_builder *b, const image *face, const batch_draw *draw,
                        uint8_t *pixels)
@@ -107,7 +80,7 @@ static bool read_face(const batch_builder *b, const msgpack_object *record, cons
 {
     image view, decoded = {0}, resized = {0};
     int width = b->width + b->play, height = b->height + b->play;
-    bool read = open_image(record, &view, &decoded, e);
+    bool read = face_record_image(record, &view, &decoded, e);
     if (read && (view.width != width || view.height != height)) {
         double whole[4] = {0, 0, view.width, view.height};
         read = image_resample(&view, whole, b->how, width, height, &resized, e);
@@ -172,7 +145,7 @@ static void put_labels(const batch_builder *b, batch_scratch *s, size_t count, s
             if (item->shuffle) draw = sampler_lender(b->sampler, draw.variant, item->name);
             label_face(b->faces, t, draw, i, s->label);
         }
-        put_binary(out, item->name, s->label, count * label_size(item));
+        put_binary(out, item->name, s->label, count * task_label_size(item));
     }
     put_map_end(out);
 }

@@ -2,9 +2,9 @@
 #ifndef BLADES_PRETEXT_BATCH_BUILDER_H
 #define BLADES_PRETEXT_BATCH_BUILDER_H
 
+#include "image/resample.h"
 #include "pretext/sampler.h"
 #include "pretext/store.h"
-#include "image/resample.h"
 
 /* Fixed while batches are made; used from all threads. */
 typedef struct batch_builder {

@@ -1,6 +1,7 @@
 /* The faces of a face stream without their pixels. */
 #include "pretext/catalog.h"
 #include "cli/random.h"
+#include "face/face_pixels.h"
 #include "stream/number.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MAX = 1 << 14, REGIONS_MAX = 64, VARIANTS_MAX = 1 << 30 };
+enum { REGIONS_MAX = 64, VARIANTS_MAX = 1 << 30 };
 
 #define SECOND_BASIS 0x6c62272e07bb0142u
 
@@ -53,35 +54,6 @@ void catalog_close(catalog *c)
 }
 
 /* ---- Reading one record --------------------------------------------------------------------- */
-
-bool face_record_check(const msgpack_object *record, int *width, int *height, char reason[80])
-{
-    int64_t w = 0, h = 0;
-    const void *pixels;
-    size_t size = 0;
-    if (!object_integer(record, "width", &w) || !object_integer(record, "height", &h) || w < 1 ||
-        h < 1 || w > SIDE_MAX || h > SIDE_MAX) {
-        snprintf(reason, 80, "width and height must be 1 to %d", SIDE_MAX);
-        return false;
-    }
-    if (!object_binary(record, "pixels", &pixels, &size)) {
-        snprintf(reason, 80, "no pixels");
-        return false;
-    }
-    bool raw = !object_get(record, "coding") || object_text_is(record, "coding", "raw");
-    if (!raw && !object_text_is(record, "coding", "png")) {
-        snprintf(reason, 80, "coding must be raw or png");
-        return false;
-    }
-    if (raw && size != (size_t)w * (size_t)h * 3) {
-        snprintf(reason, 80, "%zu bytes of pixels, but %" PRId64 "x%" PRId64 " RGB needs %" PRId64,
-                 size, w, h, w * h * 3);
-        return false;
-    }
-    *width = (int)w;
-    *height = (int)h;
-    return true;
-}
 
 /* The part of a record's id that names the face: without "/" and what follows, when that begins
    with the manipulation. */
@@ -174,27 +146,29 @@ typedef enum record_use {
 } record_use;
 
 static record_use read_facts(const catalog *c, const msgpack_object *record, record_facts *f,
-                             char reason[80])
+                             error *why)
 {
     const char *id = "";
     size_t length = 0;
     char name[TAG_TEXT_MAX + 1] = "photographic";
     const msgpack_object *manipulation = object_get(record, "manipulation");
+    face_pixels pixels;
     *f = (record_facts){0};
-    reason[0] = 0;
     if (!object_text(record, "id", &id, &length) || length == 0) {
-        snprintf(reason, 80, "no id");
+        error_set(why, STATUS_DATA, "no id");
         return RECORD_DAMAGED;
     }
-    if (!face_record_check(record, &f->width, &f->height, reason)) return RECORD_DAMAGED;
+    if (!face_pixels_get(record, &pixels, why)) return RECORD_DAMAGED;
     if (!c->options.with_generated && object_text_is(record, "label", "generated"))
         return RECORD_GENERATED;
     if (manipulation &&
         (manipulation->type != MSGPACK_OBJECT_STR || !tag_text(record, "manipulation", name))) {
-        snprintf(reason, 80, "manipulation must be a text of 1 to %d bytes", TAG_TEXT_MAX);
+        error_set(why, STATUS_DATA, "manipulation must be a text of 1 to %d bytes", TAG_TEXT_MAX);
         return RECORD_DAMAGED;
     }
     if (!read_split(record, &f->face)) return RECORD_OUTSIDE;
+    f->width = pixels.width;
+    f->height = pixels.height;
     f->id = text_hash(id, length, HASH_BASIS);
     f->regions = read_regions(c, record);
     key_face(record, name, &f->face);
@@ -301,11 +275,10 @@ static void note_size(catalog *c, int width, int height)
     c->sizes_differ |= width != c->width || height != c->height;
 }
 
-int catalog_add(catalog *c, const msgpack_object *record, stream_place place, char reason[80],
-                error *e)
+int catalog_add(catalog *c, const msgpack_object *record, stream_place place, error *why, error *e)
 {
     record_facts facts;
-    record_use use = read_facts(c, record, &facts, reason);
+    record_use use = read_facts(c, record, &facts, why);
     if (use == RECORD_GENERATED) c->left_out.generated++;
     if (use == RECORD_OUTSIDE) c->left_out.outside++;
     if (use != RECORD_FACE) return 0;
@@ -329,8 +302,8 @@ int catalog_add(catalog *c, const msgpack_object *record, stream_place place, ch
 bool catalog_begins_face(const catalog *c, const msgpack_object *record)
 {
     record_facts facts;
-    char reason[80];
-    return read_facts(c, record, &facts, reason) == RECORD_FACE && find_face(c, &facts.face) < 0;
+    error why = {0};
+    return read_facts(c, record, &facts, &why) == RECORD_FACE && find_face(c, &facts.face) < 0;
 }
 
 /* ---- Grouping ------------------------------------------------------------------------------- */

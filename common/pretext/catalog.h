@@ -64,11 +64,10 @@ typedef struct catalog {
 /* `tasks` is completed by catalog_finish and must outlive the catalog. */
 bool catalog_open(catalog *c, const catalog_options *options, task_list *tasks, error *e);
 
-/* Adds a record that lies at `place`. 1; 0 when the record cannot be used (`reason` says why: 80
-   bytes) or is left out by the options (`reason` empty); -1 with e set, STATUS_DATA when it differs
-   from an earlier record of its face in split, balance key or a task's tag (see `conflict`). */
-int catalog_add(catalog *c, const msgpack_object *record, stream_place place, char reason[80],
-                error *e);
+/* Adds a record that lies at `place`. 1; 0 when the record cannot be used (`why` is set) or is left
+   out by the options (`why` is not); -1 with e set, STATUS_DATA when it differs from an earlier
+   record of its face in split, balance key or a task's tag (see `conflict`). */
+int catalog_add(catalog *c, const msgpack_object *record, stream_place place, error *why, error *e);
 /* Would the record be added, and is its face a new one? */
 bool catalog_begins_face(const catalog *c, const msgpack_object *record);
 
@@ -80,9 +79,5 @@ const char *manipulation_drawn_name(const char *name);
 bool catalog_finish(catalog *c, error *e);
 
 void catalog_close(catalog *c);
-
-/* The size a raw or encoded face record gives, checked against its pixels: false with the reason.
- */
-bool face_record_check(const msgpack_object *record, int *width, int *height, char reason[80]);
 
 #endif

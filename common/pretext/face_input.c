@@ -19,7 +19,7 @@ static bool add_problem(face_input *in, stream_place place, const char *reason, 
     }
     face_problem *problem = &in->problem[in->problem_count++];
     problem->place = place;
-    snprintf(problem->reason, sizeof problem->reason, "%s", reason);
+    snprintf(problem->reason, sizeof problem->reason, "%.79s", reason);
     return true;
 }
 
@@ -50,10 +50,10 @@ static bool name_conflict(const face_input *in, error *e)
 static int add_record(face_input *in, const msgpack_object *record, bool is_error,
                       stream_place place, error *e)
 {
-    char reason[80] = "";
-    int added = is_error ? 0 : catalog_add(&in->faces, record, place, reason, e);
+    error why = {0};
+    int added = is_error ? 0 : catalog_add(&in->faces, record, place, &why, e);
     if (added < 0 && in->faces.conflicting) name_conflict(in, e);
-    if (added == 0 && (is_error || reason[0])) return add_problem(in, place, reason, e) ? 1 : -1;
+    if (added == 0 && (is_error || why.status)) return add_problem(in, place, why.text, e) ? 1 : -1;
     return added;
 }
 

@@ -23,6 +23,11 @@ const char *task_kind_name(task_kind kind)
     return kind_names[kind];
 }
 
+size_t task_label_size(const task *t)
+{
+    return t->kind == TASK_FINE ? t->class_count : sizeof(int32_t);
+}
+
 static char *text_copy(const char *text, size_t length, error *e)
 {
     char *copy = memory_allocate(length + 1, 1, e);

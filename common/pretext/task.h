@@ -65,6 +65,10 @@ const task *task_list_find(const task_list *list, const char *name); /* NULL: no
 
 const char *task_kind_name(task_kind kind); /* "ordinal", "categorical", "coarse", "fine" */
 
+/* Bytes of a sample's label in a batch record: fine tasks have a byte per class, others an int32.
+ */
+size_t task_label_size(const task *t);
+
 /* Gives an "auto:N" task its classes (copied) and fills its prompts; adds "others" where the task
  * wants it. */
 bool task_resolve(task *t, const char *const *classes, size_t count, error *e);

@@ -35,11 +35,6 @@ bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
 /* ---- Labels -----------------------------------------------------------------------------------
  */
 
-static size_t label_size(const task *t)
-{
-    return t->kind == TASK_FINE ? t->class_count : 4; /* bytes a sample */
-}
-
 static bool check_classes(const task *t, const int32_t *labels, int n, error *e)
 {
     for (int i = 0; i < n; i++)
@@ -85,7 +80,8 @@ static bool take_labels(batch *b, const task_list *tasks, bool training, error *
 {
     const msgpack_object *map = object_get(&b->record->object, "labels");
     size_t n = (size_t)b->count, room = 0;
-    for (size_t t = 0; t < tasks->count; t++) room += (n * label_size(&tasks->task[t]) + 7) / 8 * 8;
+    for (size_t t = 0; t < tasks->count; t++)
+        room += (n * task_label_size(&tasks->task[t]) + 7) / 8 * 8;
     b->labels = memory_zeroed(tasks->count, sizeof *b->labels, e);
     char *at = b->owned = memory_allocate(room, 1, e);
     if (!b->labels || !at) return false;
@@ -98,10 +94,10 @@ static bool take_labels(batch *b, const task_list *tasks, bool training, error *
                 return error_set(e, STATUS_DATA, "no labels for the task '%s'", named->name);
             continue;
         }
-        if (size != n * label_size(named))
+        if (size != n * task_label_size(named))
             return error_set(e, STATUS_DATA,
                              "task '%s': %zu bytes of labels, but %zu images need %zu", named->name,
-                             size, n, n * label_size(named));
+                             size, n, n * task_label_size(named));
         memcpy(at, bytes, size);
         b->labels[t].any = at;
         if (!check_labels(named, b->labels[t], b->count, e)) return false;

@@ -35,7 +35,8 @@ static void close_fixture(fixture *f)
 static int add(fixture *f, const char *photo, const char *manipulation, const char *split,
                const char *source)
 {
-    char id[100], reason[80];
+    char id[100];
+    error why = {0};
     unsigned char pixels[12] = {0};
     stream_chunk k = {0};
     msgpack_unpacked map;
@@ -55,7 +56,7 @@ static int add(fixture *f, const char *photo, const char *manipulation, const ch
     msgpack_unpacked_init(&map);
     assert_int_equal(msgpack_unpack_next(&map, k.bytes.data, k.bytes.size, &used),
                      MSGPACK_UNPACK_SUCCESS);
-    int added = catalog_add(&f->faces, &map.data, (stream_place){0}, reason, &f->e);
+    int added = catalog_add(&f->faces, &map.data, (stream_place){0}, &why, &f->e);
     msgpack_unpacked_destroy(&map);
     stream_chunk_free(&k);
     return added;
