@@ -2,6 +2,7 @@
 
 setup() {
   load helper
+  bats_require_minimum_version 1.5.0
   cd "$BATS_TEST_TMPDIR"
   TASKS=$BLADES_ROOT/examples/tasks
   MANIPULATIONS="photographic mouth-vflip mouth-hflip eye-hflip warp nose-flip"
@@ -479,4 +480,54 @@ sides() { # FILE: faces of both sides, as the header says
   run batch --batch 8 f -o b
   assert_status 65
   [[ "$output" == *"f: the header: the preprocessing's scale is no number from 0 to 100" ]]
+}
+
+@test "faces whose records are apart are warned of on a pipe, and a key that no face has is refused" {
+  faces 300 8 photographic >f
+  faces 300 8 warp >g
+  cat f g | pretext-batch -q --tasks "$TASKS/small.json" --batch 8 --window 64 -o b 2>error
+  grep -q 'records of a face come in several windows' error
+  grep -q '2[0-9][0-9] faces came in more than one window' error
+  faces 300 8 photographic warp | pretext-batch -q --tasks "$TASKS/small.json" --batch 8 --window 64 -o b 2>error
+  [ ! -s error ]
+  run -64 pretext-batch --tasks "$TASKS/small.json" --balance sourse f -o b
+  [[ ${lines[0]} == *"--balance sourse: no face has this tag or key" ]]
+  cat f | pretext-batch -q --tasks "$TASKS/small.json" --batch 8 --window 64 --balance sourse -o b 2>error
+  grep -q -- '--balance sourse: no face of the first window' error
+}
+
+@test "a pipe's window takes little more memory than its bytes" {
+  command -v /usr/bin/time >/dev/null || skip "no /usr/bin/time"
+  case $(command -v pretext-batch) in */sanitize/*) skip "sanitizers keep what is freed" ;; esac
+  faces 6000 8 >f
+  peak=$(cat f | /usr/bin/time -f %M pretext-batch -q --tasks "$TASKS/small.json" --window 5000 -j 1 -o /dev/null 2>&1 | tail -n 1)
+  [ "$peak" -lt 20480 ]
+}
+
+@test "levels are those that the header's cuts make of the labels" {
+  faces 200 2 >f
+  pretext-batch -q --tasks "$TASKS/small.json" --val-fraction 0 --batch 200 --summary-json s f -o b
+  stream-dump --base64 b | perl -MMIME::Base64 -MJSON::PP -ne '
+    $r = decode_json $_;
+    %cuts = map { $_->{name}, $_->{cuts} } grep { $_->{cuts} } @{$r->{tasks}} if $r->{tasks};
+    for $name ($r->{labels} ? sort keys %cuts : ()) {
+      @n = (0) x 3;
+      $n[$_ < $cuts{$name}[0] ? 0 : $_ > $cuts{$name}[1] ? 2 : 1]++
+        for grep { $_ == $_ } unpack "f<*", decode_base64($r->{labels}{$name}{base64} // $r->{labels}{$name});
+      print "$name @n\n";
+    }' >by_labels
+  perl -MJSON::PP -0ne '
+    for $t (sort { $a->{name} cmp $b->{name} } grep { $_->{cuts} } @{decode_json($_)->{tasks}}) {
+      print "$t->{name} ", join(" ", map { $_->{train} } @{$t->{classes}}), "\n"
+    }' s >by_summary
+  [ -s by_summary ]
+  cmp by_labels by_summary
+}
+
+@test "an ordinal task is unbalanced where one value is nearly all, not where a level is" {
+  iso() { faces 100 2 | edit 's/\xa3iso\xce(....)/"\xa3iso\xce" . pack "N", '"$1"'/gse'; }
+  iso 'unpack("N", $1) > 200 ? 400 : 100' | pretext-batch -q --tasks "$TASKS/small.json" --epochs 0 -o b 2>error
+  run ! grep iso error
+  iso 100 | pretext-batch -q --tasks "$TASKS/small.json" --epochs 0 -o b 2>error
+  grep -q 'task iso: 100.0% of the labelled faces have the same value' error
 }

@@ -1,6 +1,6 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
-#include "pretext/batch_window.h"
 #include "face/preprocessing.h"
+#include "pretext/batch_window.h"
 #include "pretext/summary.h"
 #include "stream/number.h"
 
@@ -172,6 +172,8 @@ static void note_window(const job *j)
 
 static void note_left_out(const job *j)
 {
+    if (j->input.returned > 0)
+        cli_warn(j->c, "%" PRId64 " faces came in more than one window", j->input.returned);
     const left_out_counts *n = &j->input.left_out;
     if (n->generated > 0)
         cli_note(j->c, "%" PRId64 " records of generated faces are left out (--with-generated)",

@@ -11,6 +11,7 @@ typedef struct window_job {
     int64_t steps; /* written or skipped so far */
     uint32_t *kept;
     size_t kept_count;
+    bool warned; /* of faces that come in several windows */
 } window_job;
 
 /* ---- Checks --------------------------------------------------------------------------------- */
@@ -55,6 +56,19 @@ static bool check_draws(const batch_windows *w, error *e)
         cli_warn(w->c, "--draw %.100s: no record of the first window has this manipulation",
                  entry->name);
     }
+    return true;
+}
+
+/* Is there a face whose record has the key that --balance names? */
+static bool check_balance(const batch_windows *w, error *e)
+{
+    const catalog *c = &w->input->faces;
+    const char *key = c->options.balance;
+    bool missing = key && c->groups.count == 1 && !*c->groups.text[0];
+    if (!missing) return true;
+    if (w->input->whole)
+        return error_set(e, STATUS_USAGE, "--balance %.100s: no face has this tag or key", key);
+    cli_warn(w->c, "--balance %.100s: no face of the first window has this tag or key", key);
     return true;
 }
 
@@ -139,7 +153,7 @@ static bool begin_stream(window_job *j, sampler *s, error *e)
     const batch_windows *w = j->from;
     const batch_settings *settings = w->settings;
     int64_t steps = (int64_t)sampler_steps(s) * settings->epochs - settings->skip_steps;
-    bool begun = check_draws(w, e) && check_counts(w, s, e) &&
+    bool begun = check_draws(w, e) && check_balance(w, e) && check_counts(w, s, e) &&
                  batch_size_check(w->input->tasks, (size_t)settings->batch, j->side, e) &&
                  w->begin(w->context, s, j->side, e);
     if (begun)
@@ -159,6 +173,17 @@ size_t batch_kept_choose(const batch_settings *settings, sampler *s, uint32_t **
     for (size_t i = val > limit ? val - limit : 0; i < val; i++)
         (*kept)[count++] = s->faces->member[SPLIT_VAL][i];
     return count;
+}
+
+/* Says so at the first of them: it may be the first window of many. */
+static void warn_returned(window_job *j)
+{
+    if (j->warned || j->from->input->returned == 0) return;
+    cli_warn(j->from->c,
+             "records of a face come in several windows: it is trained on more than once"
+             " an epoch, and not photographic half of the time; bring the records of a"
+             " face together, or give --spool, a file or a larger --window");
+    j->warned = true;
 }
 
 static bool write_window(window_job *j, error *e)
@@ -190,6 +215,7 @@ bool batch_windows_write(const batch_windows *w, error *e)
         free(j.kept);
         j.kept = NULL;
         j.kept_count = 0;
+        warn_returned(&j);
         good = write_window(&j, e);
     }
     free(j.kept);

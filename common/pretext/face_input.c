@@ -8,6 +8,8 @@
 
 static const char *const kinds[] = {"face", NULL};
 
+enum { SEEN_MOST = 1 << 20 };
+
 static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
 {
     if (in->problem_count == in->problem_capacity) {
@@ -72,14 +74,25 @@ static bool read_index(face_input *in, error *e)
 
 /* ---- Pipes ---------------------------------------------------------------------------------- */
 
-/* Takes over a record of input number `file`; frees it when it is left out. */
-static bool add_owned(face_input *in, stream_record *record, uint32_t file, error *e)
+/* Adds a record that is in the store; drops it there when it is left out. */
+static bool add_stored(face_input *in, const msgpack_object *record, bool is_error,
+                       stream_place place, error *e)
 {
-    stream_place place;
-    if (!face_store_add(&in->store, record, file, &place, e)) return false;
-    int added = add_record(in, &record->object, record->is_error, place, e);
+    int added = add_record(in, record, is_error, place, e);
     if (added == 0) face_store_drop_last(&in->store);
     return added >= 0;
+}
+
+/* Takes over a record of input number `file`. */
+static bool add_owned(face_input *in, stream_record *record, uint32_t file, error *e)
+{
+    stored_record stored;
+    stream_place place;
+    stored.bytes = stream_record_take_bytes(record, &stored.size);
+    bool added = face_store_add(&in->store, stored, file, &place, e) &&
+                 add_stored(in, &record->object, record->is_error, place, e);
+    stream_record_free(record);
+    return added;
 }
 
 /* The number of the input that the reader's last record came from. */
@@ -112,23 +125,61 @@ static bool read_window(face_input *in, size_t limit, error *e)
     return found >= 0;
 }
 
+static bool keep_record(face_input *in, face_store *old, stream_place from, stream_buffer *buffer,
+                        error *e)
+{
+    stream_place place;
+    if (!face_store_add(&in->store, face_store_take(old, from), from.file, &place, e)) return false;
+    const msgpack_object *record = face_store_get(&in->store, place, buffer);
+    if (!record) return error_set(e, STATUS_SYSTEM, "out of memory");
+    return add_stored(in, record, false, place, e);
+}
+
 /* Moves the records of the kept faces, each listed once, out of the window before. */
 static bool keep_records(face_input *in, const uint32_t *kept, size_t count, face_store *old,
                          error *e)
 {
     catalog before = in->faces;
+    stream_buffer buffer = {0};
     *old = in->store;
     in->store = (face_store){0};
     bool good = catalog_open(&in->faces, &in->options, in->tasks, e);
     for (size_t i = 0; good && i < count; i++) {
         const catalog_face *face = &before.face[kept[i]];
-        for (uint32_t k = face->first; good && k < face->first + face->count; k++) {
-            stream_place place = before.variant[k].place;
-            good = add_owned(in, face_store_take(old, place), place.file, e);
-        }
+        for (uint32_t k = face->first; good && k < face->first + face->count; k++)
+            good = keep_record(in, old, before.variant[k].place, &buffer, e);
     }
+    stream_buffer_free(&buffer);
     catalog_close(&before);
     return good;
+}
+
+static bool same_key(const void *items, uint32_t number, const void *key)
+{
+    return memcmp((const uint64_t *)items + number, key, sizeof(uint64_t)) == 0;
+}
+
+/* Notes the faces of a window from number `first` on, and counts those that came before. */
+static bool note_seen(face_input *in, size_t first, error *e)
+{
+    seen_faces *s = &in->seen;
+    for (size_t i = first; i < in->faces.face_count && s->count < SEEN_MOST; i++) {
+        uint64_t key = in->faces.face[i].key[1];
+        if (slot_table_find(&s->slots, key, same_key, s->key, &key) >= 0) {
+            in->returned++;
+            continue;
+        }
+        if (s->count == s->capacity) {
+            size_t capacity = s->capacity ? 2 * s->capacity : 1024;
+            uint64_t *grown = memory_resize(s->key, capacity, sizeof *grown, e);
+            if (!grown) return false;
+            s->key = grown;
+            s->capacity = capacity;
+        }
+        s->key[s->count] = key;
+        if (!slot_table_add(&s->slots, key, (uint32_t)s->count++, e)) return false;
+    }
+    return true;
 }
 
 static bool next_window(face_input *in, const uint32_t *kept, size_t kept_count, error *e)
@@ -136,8 +187,9 @@ static bool next_window(face_input *in, const uint32_t *kept, size_t kept_count,
     face_store old = {0};
     in->problem_count = 0;
     in->options.fill_sides = false;
-    bool good = keep_records(in, kept, kept_count, &old, e) &&
-                read_window(in, in->faces.face_count + in->window, e);
+    bool good = keep_records(in, kept, kept_count, &old, e);
+    size_t first = in->faces.face_count;
+    good = good && read_window(in, first + in->window, e) && note_seen(in, first, e);
     face_store_close(&old);
     return good;
 }
@@ -189,7 +241,7 @@ int face_input_next(face_input *in, const uint32_t *kept, size_t kept_count, err
     if (!in->reader)
         good = read_index(in, e);
     else if (in->windows == 0)
-        good = read_window(in, in->window, e);
+        good = read_window(in, in->window, e) && note_seen(in, 0, e);
     else
         good = next_window(in, kept, kept_count, e);
     if (!good) return -1;
@@ -211,6 +263,8 @@ void face_input_close(face_input *in)
     msgpack_unpacked_destroy(&in->header);
     free(in->header_bytes);
     free(in->problem);
+    free(in->seen.key);
+    slot_table_free(&in->seen.slots);
     *in = (face_input){0};
 }
 

@@ -13,6 +13,13 @@ typedef struct face_problem {
     char reason[80]; /* empty: passed on */
 } face_problem;
 
+/* The faces of all windows of a pipe, as long as they are not too many. */
+typedef struct seen_faces {
+    uint64_t *key;
+    size_t count, capacity;
+    slot_table slots;
+} seen_faces;
+
 typedef struct face_input {
     const cli_strings *inputs;
     catalog_options options;
@@ -27,6 +34,8 @@ typedef struct face_input {
     bool whole;               /* this window is all there is */
     bool more;                /* another one follows */
     left_out_counts left_out; /* of all windows so far */
+    seen_faces seen;
+    int64_t returned; /* faces of a window that an earlier one had, too: their records are apart */
     /* Of the current window, valid until the next: */
     face_store store;
     catalog faces;

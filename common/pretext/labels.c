@@ -40,7 +40,7 @@ static bool read_cell(label_table *t, size_t number, const msgpack_object *recor
     if (!item->tag) return true;
     if (item->kind == TASK_ORDINAL) {
         double value = tag_number(record, item->tag);
-        if (fabs(value) <= (double)FLT_MAX) *cell = value;
+        if (fabs(value) <= (double)FLT_MAX) *cell = (float)value;
         return true;
     }
     if (!tag_text(record, item->tag, text)) return true;

@@ -31,8 +31,8 @@ const char *label_table_difference(label_table *t, size_t row, const msgpack_obj
    frequency go by the value's bytes. Tasks that are complete stay as they are. */
 bool label_table_resolve(label_table *t, const bool *training, error *e);
 
-/* The label of a task that has a tag: its class, -1 when missing; an ordinal's value, NaN when
-   missing or too large for a float. */
+/* The label of a task that has a tag: its class, -1 when missing; an ordinal's value, a float, NaN
+   when missing or too large for one. */
 int32_t label_class(const label_table *t, size_t row, size_t number);
 double label_value(const label_table *t, size_t row, size_t number);
 

@@ -3,14 +3,14 @@
 
 #include <stdlib.h>
 
-bool face_store_add(face_store *s, stream_record *record, uint32_t file, stream_place *place,
+bool face_store_add(face_store *s, stored_record record, uint32_t file, stream_place *place,
                     error *e)
 {
     if (s->count == s->capacity) {
         size_t capacity = s->capacity ? 2 * s->capacity : 256;
-        stream_record **grown = memory_resize(s->record, capacity, sizeof *grown, e);
+        stored_record *grown = memory_resize(s->record, capacity, sizeof *grown, e);
         if (!grown) {
-            stream_record_free(record);
+            free(record.bytes);
             return false;
         }
         s->record = grown;
@@ -23,20 +23,24 @@ bool face_store_add(face_store *s, stream_record *record, uint32_t file, stream_
 
 void face_store_drop_last(face_store *s)
 {
-    stream_record_free(s->record[--s->count]);
+    free(s->record[--s->count].bytes);
 }
 
-stream_record *face_store_take(face_store *s, stream_place place)
+stored_record face_store_take(face_store *s, stream_place place)
 {
-    stream_record *record = s->record[place.offset];
-    s->record[place.offset] = NULL;
+    stored_record record = s->record[place.offset];
+    s->record[place.offset] = (stored_record){0};
     return record;
 }
 
 const msgpack_object *face_store_get(const face_store *s, stream_place place, stream_buffer *buffer)
 {
-    if (!s->index) return &s->record[place.offset]->object;
-    return stream_index_get(s->index, place, buffer);
+    if (s->index) return stream_index_get(s->index, place, buffer);
+    const stored_record *record = &s->record[place.offset];
+    size_t used = 0;
+    bool unpacked = msgpack_unpack_next(&buffer->zone, (const char *)record->bytes, record->size,
+                                        &used) == MSGPACK_UNPACK_SUCCESS;
+    return unpacked ? &buffer->zone.data : NULL;
 }
 
 void face_store_expect(const face_store *s, stream_place place)
@@ -46,7 +50,7 @@ void face_store_expect(const face_store *s, stream_place place)
 
 void face_store_close(face_store *s)
 {
-    for (size_t i = 0; i < s->count; i++) stream_record_free(s->record[i]);
+    for (size_t i = 0; i < s->count; i++) free(s->record[i].bytes);
     free(s->record);
     stream_index_close(s->index);
     *s = (face_store){0};

@@ -43,6 +43,33 @@ static void count_face(batch_summary *s, size_t number, int side, batch_draw dra
     }
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Ranking learns nothing from faces of the same value. */
+static bool count_ties(batch_summary *s, size_t number, error *e)
+{
+    const catalog *c = s->faces;
+    size_t count = 0, run = 0;
+    double *values = memory_allocate(c->member_count[SPLIT_TRAIN] + 1, sizeof *values, e);
+    if (!values) return false;
+    for (size_t i = 0; i < c->member_count[SPLIT_TRAIN]; i++) {
+        size_t row = c->face[c->member[SPLIT_TRAIN][i]].row;
+        double value = label_value(&c->labels, row, number);
+        if (!isnan(value)) values[count++] = value;
+    }
+    qsort(values, count, sizeof *values, compare_numbers);
+    for (size_t i = 0; i < count; i++) {
+        run = i > 0 && values[i] == values[i - 1] ? run + 1 : 1;
+        if (run > s->task[number].tied) s->task[number].tied = run;
+    }
+    free(values);
+    return true;
+}
+
 bool batch_summary_open(batch_summary *s, sampler *from, error *e)
 {
     const catalog *c = from->faces;
@@ -53,6 +80,8 @@ bool batch_summary_open(batch_summary *s, sampler *from, error *e)
         for (int side = 0; side < 2; side++)
             s->task[t].count[side] =
                 memory_zeroed(c->labels.tasks->task[t].class_count, sizeof(size_t), e);
+    for (size_t t = 0; t < tasks && !e->status; t++)
+        if (c->labels.tasks->task[t].kind == TASK_ORDINAL) count_ties(s, t, e);
     if (e->status) return false;
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < c->member_count[side]; i++) {
@@ -200,13 +229,21 @@ json_t *batch_summary_json(const batch_summary *s)
 
 /* ---- What looks wrong ----------------------------------------------------------------------- */
 
-static void check_classes(const task *t, const task_summary *sum,
-                          void (*warn)(void *context, const char *line), void *context)
+typedef void warn_line(void *context, const char *line);
+
+static void check_classes(const task *t, const task_summary *sum, warn_line *warn, void *context)
 {
     size_t labelled = sum->total[0] - sum->missing[0];
-    for (size_t k = 0; k < t->class_count && t->kind != TASK_FINE; k++) {
-        if (labelled < LABELLED_FEW || 10 * sum->count[0][k] <= 9 * labelled) continue;
-        char line[300];
+    char line[300];
+    if (labelled < LABELLED_FEW) return;
+    if (t->kind == TASK_ORDINAL && 10 * sum->tied > 9 * labelled) {
+        snprintf(line, sizeof line, "task %.60s: %.1f%% of the labelled faces have the same value",
+                 t->name, percent(sum->tied, labelled));
+        warn(context, line);
+    }
+    if (t->kind == TASK_ORDINAL || t->kind == TASK_FINE) return;
+    for (size_t k = 0; k < t->class_count; k++) {
+        if (10 * sum->count[0][k] <= 9 * labelled) continue;
         snprintf(line, sizeof line, "task %.60s: class %.60s has %.1f%% of the labelled faces",
                  t->name, t->classes[k], percent(sum->count[0][k], labelled));
         warn(context, line);

@@ -12,6 +12,7 @@
 typedef struct task_summary {
     size_t *count[2]; /* of each class, by side; ordinal: of each level, 0 without cuts */
     size_t missing[2], total[2];
+    size_t tied; /* ordinal: training faces with the most frequent value */
 } task_summary;
 
 typedef struct batch_summary {
@@ -29,7 +30,8 @@ void batch_summary_print(const batch_summary *s, FILE *to);
 json_t *batch_summary_json(const batch_summary *s);
 
 /* Calls `warn` with a line for everything that looks wrong: tasks without labels, and tasks one
-   class of which has more than nine of ten faces (where 20 or more have a label). */
+   class (ordinal: one value) of which has more than nine of ten faces (where 20 or more have a
+   label). */
 void batch_summary_check(const batch_summary *s, void (*warn)(void *context, const char *line),
                          void *context);
 

@@ -280,8 +280,8 @@ static bool read_cuts(task *t, const json_t *map, error *e)
         !json_is_number(high) || !(json_number_value(low) <= json_number_value(high))) {
         return error_set(e, STATUS_DATA, "cuts must be two rising numbers of an ordinal task");
     }
-    t->cuts[0] = json_number_value(low);
-    t->cuts[1] = json_number_value(high);
+    t->cuts[0] = (float)json_number_value(low);
+    t->cuts[1] = (float)json_number_value(high);
     return true;
 }
 

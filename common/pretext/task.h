@@ -24,7 +24,8 @@ typedef struct task {
     size_t class_count;
     char **classes; /* ordinal: low, medium, high; fine: regions */
     char **prompts; /* one a class */
-    double cuts[2]; /* ordinal: below the first is low, above the second high; NaN: unknown */
+    double cuts[2]; /* ordinal, of values as floats: below the first is low, above the second high;
+                       NaN: unknown */
     int automatic;  /* classes "auto:N": N, and class_count is 0 until task_resolve; else 0 */
     bool others;    /* "auto:N" gets a last class "others" for the rest */
     bool shuffle;   /* labels of another face drawn at random: a task that cannot be learnt */

@@ -84,6 +84,7 @@ static bool open_input(stream_reader *r, error *e)
 typedef struct owned_value {
     msgpack_unpacked unpacked;
     unsigned char *bytes;
+    size_t size;
     char *id;
 } owned_value;
 
@@ -98,6 +99,15 @@ void stream_record_free(stream_record *record)
         free(value);
     }
     free(record);
+}
+
+unsigned char *stream_record_take_bytes(stream_record *record, size_t *size)
+{
+    owned_value *value = record->owned;
+    unsigned char *bytes = value->bytes;
+    *size = value->size;
+    value->bytes = NULL;
+    return bytes;
 }
 
 static bool data_error(const stream_reader *r, error *e, const char *what)
@@ -142,6 +152,7 @@ static stream_record *take_value(stream_reader *r, size_t size, error *e)
         if (!record) free(value);
         goto fail;
     }
+    value->size = size;
     memcpy(value->bytes, r->bytes + r->begin, size);
     r->begin += size;
     if (r->begin == r->end) r->begin = r->end = 0;

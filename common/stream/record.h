@@ -19,6 +19,9 @@ typedef struct stream_record {
 } stream_record;
 
 void stream_record_free(stream_record *r);
+/* The bytes it was read from, for the caller to free; `object` lies in them until the record is
+   freed, which it still has to be. */
+unsigned char *stream_record_take_bytes(stream_record *r, size_t *size);
 
 /* Do these `length` bytes spell the string? */
 bool text_is(const char *text, size_t length, const char *string);
