@@ -76,6 +76,28 @@ header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],
   [[ $output == *"'os.system'"* ]]
 }
 
+# A checkpoint of the older format whose pickle copies a long container with each of COPIES repetitions.
+copies() { # MAKE_IT COPY_IT COPIES
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02'
+  printf 'ccollections\nOrderedDict\nq\x00ctorch._utils\n_rebuild_tensor\nq\x01('
+  yes NN | head -n 50000 | tr -d '\n'
+  printf '%b' "$1q\\x02"
+  yes "$2" | head -n "$3" | tr -d '\n' | xargs -0 printf '%b'
+  printf '.'
+}
+
+@test "a pickle that copies a long container again and again is refused before it fills the memory" {
+  copies d 'h\x00h\x02\x85R0' 2000 >dictionary # OrderedDict(it)
+  copies d 'h\x00)Rh\x02b0' 2000 >state         # OrderedDict(), with it as its state
+  copies t 'h\x01h\x02R0' 2000 >tensor          # _rebuild_tensor(*it)
+  copies t 'h\x02Q0' 2000 >storage              # a storage of that description
+  for file in dictionary state tensor storage; do
+    run bash -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 model-convert --info $file"
+    assert_status 65
+    [[ $output == *"copies containers again and again"* ]]
+  done
+}
+
 @test "the tokens of a vocabulary must be as many as the model's" {
   "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
   printf 'l o\nlo w</w>\n' >merges.txt
