@@ -21,6 +21,22 @@ header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],
   cmp list again
 }
 
+@test "a named pipe and standard input are read as files are" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
+  convert() { timeout 20 model-convert -q --arch resnet18 --width 0.0625 --embedding-dim 8 --no-provenance "$@"; }
+  convert file -o model
+  model-convert --info file >list
+  mkfifo pipe
+  for given in 'timeout 20 model-convert --info:file:list' 'convert:file:model' 'timeout 20 model-convert -q --no-provenance:model:model'; do
+    IFS=: read -r command from expected <<<"$given"
+    cat "$from" >pipe &
+    $command pipe >out
+    wait $!
+    cmp out "$expected"
+    $command - <"$from" | cmp - "$expected"
+  done
+}
+
 @test "a file cut at any byte is refused" {
   "$BATS_TEST_DIRNAME/safetensors_file" file "$header" 32
   size=$(stat -c %s file)

@@ -309,30 +309,30 @@ static bool texts_read(model *m, const tensor_file *f, error *e)
                      tokenizer_size(m->words), m->config.text.vocabulary);
 }
 
-model *model_read(const char *path, tensor_file **file, error *e)
+model *model_from_file(const tensor_file *f, error *e)
 {
     model *m = NULL;
     weight_list l = {0};
     model_config config;
-    tensor_file *f = tensor_file_open(path, e);
-    const char *kind = f ? tensor_file_metadata(f, "blades_kind") : NULL;
-    bool ok = f != NULL;
-    if (kind && strcmp(kind, "model") != 0 && strcmp(kind, "checkpoint") != 0) {
-        ok = error_set(e, STATUS_DATA, "%s: holds a '%.50s', not a model", path, kind);
-    }
+    const char *kind = tensor_file_metadata(f, "blades_kind");
+    bool ok = !kind || strcmp(kind, "model") == 0 || strcmp(kind, "checkpoint") == 0 ||
+              error_set(e, STATUS_DATA, "%s: holds a '%.50s', not a model", f->path, kind);
     ok = ok && weight_list_make(&l, f, e) && config_read(&config, f, &l, e) &&
          config_bounded(&config, f, &l, e);
     if (ok) m = model_new(&config, e);
     ok = m && values_read(m, &l, e) && texts_read(m, f, e);
     weight_list_free(&l);
-    if (ok && file) {
-        *file = f;
-    } else {
-        tensor_file_close(f);
-    }
     if (ok) return m;
     model_free(m);
     return NULL;
+}
+
+model *model_read(const char *path, error *e)
+{
+    tensor_file *f = tensor_file_open(path, e);
+    model *m = f ? model_from_file(f, e) : NULL;
+    tensor_file_close(f);
+    return m;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------- */

@@ -478,27 +478,28 @@ static bool open_legacy(tensor_file *f, error *e)
     return describe(f, part[3], e) && legacy_storages_locate(f, part[4], (int64_t)at, e);
 }
 
-tensor_file *pytorch_open(const char *path, error *e)
+tensor_file *pytorch_from_source(source s, error *e)
 {
     tensor_file *f = memory_zeroed(1, sizeof *f, e);
     checkpoint *c = memory_zeroed(1, sizeof *c, e);
-    if (!f || !c) {
+    char *path = memory_allocate(strlen(s.path) + 1, 1, e);
+    if (!f || !c || !path) {
         free(f);
         free(c);
+        free(path);
+        source_close(&s);
         return NULL;
     }
-    *f = (tensor_file){.reader = c, .load = checkpoint_load, .close = checkpoint_close};
+    *f = (tensor_file){.path = strcpy(path, s.path),
+                       .reader = c,
+                       .load = checkpoint_load,
+                       .close = checkpoint_close};
     c->cached = -1;
-    c->source.fd = -1;
-    f->path = strdup(path);
-    if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
-    unsigned char head[16] = {0};
-    bool ok = f->path && source_open(&c->source, f->path, e);
-    size_t size = ok && c->source.size < 16 ? (size_t)c->source.size : 16;
-    ok = ok && source_read(&c->source, 0, head, size, e);
-    if (ok && !pytorch_looks_like(head, size))
-        ok = error_set(e, STATUS_DATA, "%s: no PyTorch checkpoint", path);
-    if (ok && (head[0] == 'P' ? open_zip(f, e) : open_legacy(f, e)) && tensor_file_sort(f, e))
+    c->source = s;
+    c->source.path = path;
+    unsigned char first;
+    bool ok = source_read(&c->source, 0, &first, 1, e);
+    if (ok && (first == 'P' ? open_zip(f, e) : open_legacy(f, e)) && tensor_file_sort(f, e))
         return f;
     tensor_file_close(f);
     return NULL;

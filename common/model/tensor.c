@@ -4,14 +4,11 @@
 #include "model/pytorch.h"
 #include "model/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -140,29 +137,22 @@ const char *tensor_file_metadata(const tensor_file *f, const char *key)
 
 tensor_file *tensor_file_open(const char *path, error *e)
 {
-    if (strcmp(path, "-") == 0) return safetensors_open(path, e);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    source s;
+    unsigned char head[PYTORCH_HEAD];
+    if (!source_open(&s, path, e)) return NULL;
+    size_t size = s.size < PYTORCH_HEAD ? (size_t)s.size : PYTORCH_HEAD;
+    if (!source_read(&s, 0, head, size, e)) {
+        source_close(&s);
         return NULL;
     }
-    unsigned char head[16] = {0};
-    ssize_t size = pread(fd, head, sizeof head, 0);
-    int pread_errno = errno;
-    close(fd);
-    if (size < 0 && pread_errno != ESPIPE) {
-        errno = pread_errno;
-        error_set(e, errno == EISDIR ? STATUS_NO_INPUT : STATUS_IO, "%s: ", path);
-        return NULL;
-    }
-    if (size > 0 && pytorch_looks_like(head, (size_t)size)) return pytorch_open(path, e);
-    return safetensors_open(path, e);
+    return pytorch_looks_like(head, size) ? pytorch_from_source(s, e)
+                                          : safetensors_from_source(s, e);
 }
 
 void tensor_file_close(tensor_file *f)
 {
     if (!f) return;
-    if (f->close) f->close(f);
+    f->close(f);
     free(f->tensors);
     free(f->metadata);
     free(f->path);

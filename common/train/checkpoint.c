@@ -16,19 +16,19 @@ typedef struct moment_source {
 
 static bool produce_moment(const void *context, void *elements, error *e)
 {
-    const moment_source *source = context;
-    vector_gather(source->plan, source->vector, elements);
+    const moment_source *moment = context;
+    vector_gather(moment->plan, moment->vector, elements);
     return true;
 }
 
-static safetensors_entry moment_entry(const char *name, const moment_source *source)
+static safetensors_entry moment_entry(const char *name, const moment_source *moment)
 {
     return (safetensors_entry){.name = name,
                                .type = TENSOR_F32,
                                .rank = 1,
-                               .shape = {(int64_t)source->plan->trained_total},
+                               .shape = {(int64_t)moment->plan->trained_total},
                                .produce = produce_moment,
-                               .context = source};
+                               .context = moment};
 }
 
 static safetensors_entry lambda_entry(const char *name, int count, const double *data)

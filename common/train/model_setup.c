@@ -53,7 +53,9 @@ static tokenizer *make_vocabulary(const trainer_options *o, const task_list *tas
 static bool initialise_from_file(model *m, const cli *c, const char *path, error *e)
 {
     model_report report = {0};
-    bool good = model_initialise(m, path, &report, e);
+    tensor_file *file = tensor_file_open(path, e);
+    bool good = file && model_initialise(m, file, &report, e);
+    tensor_file_close(file);
     if (good && (report.missing_count || report.unused_count || c->verbose))
         cli_note(c, "%s: %zu parameters found, %zu missing (random), %zu of the file not used",
                  path, report.found_count, report.missing_count, report.unused_count);
@@ -78,7 +80,7 @@ model *model_setup_create(const cli *c, const trainer_options *options, const pr
 model *model_setup_resume(const trainer_options *options, const task_list *tasks, error *e)
 {
     const char *path = options->resume;
-    model *m = model_read(path, NULL, e);
+    model *m = model_read(path, e);
     if (!m) return NULL;
     task_list *of = m->tasks ? task_list_parse(m->tasks, strlen(m->tasks), e) : NULL;
     bool same = of && batch_tasks_match(of, tasks);
