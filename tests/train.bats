@@ -470,9 +470,19 @@ END
 }
 
 @test "an error record in the stream is counted" {
-  run blades-train --no-progress --arch resnet18 --width 0.1 --embedding-dim 16 --text-layers 1 --text-width 32 \
-    -o m <(make_batches 2 0 error)
+  train_noting() {
+    blades-train --no-progress -j 1 --arch resnet18 --width 0.1 --embedding-dim 16 --text-layers 1 --text-width 32 "$@"
+  }
+  run train_noting -o m <(make_batches 2 0 error)
   assert_status 0
+  [[ $output == *"1 error record"* ]]
+  # those behind the last step are not
+  make_batches 0 0 error >broken
+  cat "$batches" broken "$batches" >long
+  run train_noting --steps 6 -o m long
+  assert_status 0
+  [[ $output != *"error record"* ]]
+  run train_noting -o m long
   [[ $output == *"1 error record"* ]]
 }
 

@@ -31,7 +31,8 @@ typedef struct batch {
 
 typedef struct batch_pair {
     batch *train;
-    batch *validation; /* NULL: none followed */
+    batch *validation; /* NULL if none followed */
+    int64_t errors;    /* error records in the stream so far */
 } batch_pair;
 
 /* What a batch stream's header says; all of it may be missing but the tasks. */
@@ -74,12 +75,10 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
    reader and tasks stay in use until the process ends and must not be freed. */
 bool batch_source_close(batch_source *s);
 
-/* The next pair (caller frees with batch_pair_free): 1, 0 at the end, -1 on error; -2 when
- *interrupted became true by a signal while waiting. */
+/* The next pair (caller frees with batch_pair_free): 1, 0 at the end (where pair->errors counts
+   those of the whole stream), -1 on error; -2 when *interrupted became true by a signal while
+   waiting. */
 int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atomic_t *interrupted,
                       error *e);
-
-/* Error records met so far. */
-int64_t batch_source_errors(const batch_source *s);
 
 #endif

@@ -27,6 +27,7 @@ typedef struct trainer {
     batch_source *source;
     batch_pair pair; /* the next to be trained on */
     bool paired;     /* `pair` holds it */
+    int64_t errors;  /* error records up to it */
     model *model;
     token_sequences sequences;
     plan plan;
@@ -122,6 +123,7 @@ static int next_pair(trainer *t, error *e)
     if (t->paired) return 1;
     int more = batch_source_next(t->source, &t->pair, t->interrupted, e);
     t->paired = more > 0;
+    if (more >= 0) t->errors = t->pair.errors;
     return more;
 }
 
@@ -314,8 +316,7 @@ static bool write_model(trainer *t, error *e)
 static bool finish(trainer *t, error *e)
 {
     const char *path = t->options->checkpoint;
-    int64_t errors = batch_source_errors(t->source);
-    if (errors > 0) cli_note(t->c, "%" PRId64 " error records in the stream", errors);
+    if (t->errors > 0) cli_note(t->c, "%" PRId64 " error records in the stream", t->errors);
     if (path && !save_checkpoint(t, e)) return false;
     if (!*t->interrupted) return write_model(t, e);
     if (path)
