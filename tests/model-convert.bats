@@ -114,6 +114,46 @@ copies() { # MAKE_IT COPY_IT COPIES
   done
 }
 
+# A checkpoint of the older format: TENSORS views of 16 million elements of one that is stored.
+expanded() { # TENSORS
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02}('
+  for ((i = 0; i < $1; i++)); do
+    printf 'U\x04w%03dctorch._utils\n_rebuild_tensor\n(' "$i"
+    printf '(U\x07storagectorch\nFloatStorage\nU\x01aU\x03cpuK\x01NtQ'
+    printf 'K\x00J\x00\x00\xf0\x00\x85K\x00\x85tR'
+  done
+  printf 'u.\x80\x02]U\x01aa.\x01\0\0\0\0\0\0\0\0\0\x80\x3f'
+}
+
+@test "views that repeat an element are read, but not to numbers without bound" {
+  expanded 1 >one
+  model-convert --info one | grep -qx $'tensor\tw000\tF32\t15728640'
+  expanded 2 >two
+  run model-convert --info two
+  assert_status 65
+  [[ $output == *"tensor 'w001' repeats a storage too often" ]]
+}
+
+# A checkpoint of the older format whose dictionaries of one another make a million long names of few bytes.
+nested() {
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02'
+  name=$(printf '%0200d' 0)
+  printf 'K\x01q\x00'
+  for depth in 1 2 3; do
+    printf '}('
+    for ((i = 0; i < 90; i++)); do printf 'U\xcb%s%03dh\x00' "$name" "$i"; done
+    printf 'uq\x00'
+  done
+  printf '.\x80\x02].'
+}
+
+@test "few bytes of pickle do not make gigabytes of names" {
+  nested >names
+  run bash -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 model-convert --info names"
+  assert_status 65
+  [[ $output == *"too many names"* ]]
+}
+
 @test "the tokens of a vocabulary must be as many as the model's" {
   "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
   printf 'l o\nlo w</w>\n' >merges.txt
