@@ -384,6 +384,9 @@ start_stalled() {
   echo '{"iso":1,"make":1,"coarse":1,"fine":1,"nose":1}' >w.json
   run train --weights w.json -o m "$batches"
   assert_status 65
+  mkdir folder
+  run -74 train --weights folder -o m "$batches"
+  [[ $output == "blades-train: folder: Is a directory" ]]
   run train --weights missing.json -o m "$batches"
   assert_status 66
   # how they would be learnt is of no interest then

@@ -201,6 +201,25 @@ json_t *json_from_object(const msgpack_object *o)
 /* ---- From JSON ----------------------------------------------------------------------------------
  */
 
+json_t *json_file_read(const char *path, error *e)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        error_set(e, STATUS_NO_INPUT, "%s: ", path);
+        return NULL;
+    }
+    json_error_t where;
+    json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
+    if (ferror(file)) /* a folder, too, can be opened */
+        error_set(e, STATUS_IO, "%s: ", path);
+    else if (!root)
+        error_set(e, STATUS_DATA, "%s:%d: %s", path, where.line, where.text);
+    fclose(file);
+    if (!e->status) return root;
+    json_decref(root);
+    return NULL;
+}
+
 static msgpack_object json_to_object(const json_t *value, msgpack_zone *zone, bool *failed);
 
 static void *zone_room(msgpack_zone *zone, size_t count, size_t size, bool *failed)
