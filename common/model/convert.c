@@ -77,7 +77,8 @@ void weight_list_free(weight_list *l)
     *l = (weight_list){0};
 }
 
-bool weight_list_repeats(const weight_list *l, size_t i)
+/* Does a neighbour have the same name? */
+static bool weight_list_repeats(const weight_list *l, size_t i)
 {
     const weight *w = l->item;
     if (!w[i].name) return false;

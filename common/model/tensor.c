@@ -3,6 +3,7 @@
 
 #include "model/pytorch.h"
 #include "model/safetensors.h"
+#include "nn/bf16.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -50,22 +51,6 @@ float half_to_float(uint16_t half)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-float bfloat16_to_float(uint16_t bits)
-{
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
-}
-
-uint16_t float_to_bfloat16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 64);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 int64_t tensor_shape_count(int rank, const int64_t *shape)
@@ -185,7 +170,7 @@ static double element_number(tensor_type type, const unsigned char *bytes, int64
     case TENSOR_F16:
         return half_to_float(u.u16);
     case TENSOR_BF16:
-        return bfloat16_to_float(u.u16);
+        return bf16_to_float(u.u16);
     case TENSOR_I64:
         return (double)u.i64;
     case TENSOR_I32:

@@ -92,9 +92,7 @@ int64_t tensor_shape_count(int rank, const int64_t *shape);
 /* For the readers: sorts tensors and metadata; false and STATUS_DATA when a name appears twice. */
 bool tensor_file_sort(tensor_file *f, error *e);
 
-/* Half precision to single, and bfloat16 to single and back (to nearest, ties to even). */
+/* Half precision to single. */
 float half_to_float(uint16_t half);
-float bfloat16_to_float(uint16_t bits);
-uint16_t float_to_bfloat16(float value);
 
 #endif

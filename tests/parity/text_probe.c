@@ -43,7 +43,7 @@ static bool probe(char **argument, int slots, error *e)
         e->status ? NULL : text_encoder_create(&m->config.text, m->table, &s, slots, e);
     if (!t) return false;
     text_encoder_forward(t, m->values, 0, features);
-    fprintf(stderr, "# %d prompts, %d nodes\n", text_encoder_count(t), text_encoder_nodes(t));
+    fprintf(stderr, "# %d prompts, %d nodes\n", s.count, text_encoder_nodes(t));
     if (tangent) {
         text_encoder_backward(t, m->values, 0, dfeatures, gradient);
         text_encoder_jvp(t, m->values, 0, tangent->values, jvp);
