@@ -30,8 +30,7 @@ model_config model_config_default(void)
                           .step = {{224, RESAMPLE_BILINEAR}},
                           .step_count = 1,
                           .size = 224,
-                          .mean = {0.48145466f, 0.4578275f, 0.40821073f},
-                          .std = {0.26862954f, 0.26130258f, 0.27577711f}},
+                          PREPROCESSING_CLIP},
     };
 }
 

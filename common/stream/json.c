@@ -3,6 +3,7 @@
 
 #include "cli/text.h"
 #include "stream/number.h"
+#include "stream/writer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -196,6 +197,26 @@ json_t *json_from_object(const msgpack_object *o)
 {
     const json_context context = {0};
     return value_to_json(&context, o);
+}
+
+char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
+{
+    stream_chunk chunk = {0};
+    msgpack_unpacked record;
+    json_t *json = NULL;
+    record_begin(&chunk, "provenance");
+    put_provenance(&chunk, c, previous);
+    record_end(&chunk);
+    msgpack_unpacked_init(&record);
+    if (!chunk.failed && msgpack_unpack_next(&record, chunk.bytes.data, chunk.bytes.size, NULL) ==
+                             MSGPACK_UNPACK_SUCCESS)
+        json = json_from_object(&record.data);
+    char *text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
+    if (!text) error_set(e, STATUS_SYSTEM, "out of memory");
+    json_decref(json);
+    msgpack_unpacked_destroy(&record);
+    stream_chunk_free(&chunk);
+    return text;
 }
 
 /* ---- From JSON ----------------------------------------------------------------------------------

@@ -71,8 +71,6 @@ bool checkpoint_write(const char *path, const model *m, const optimizer *o, cons
     return written;
 }
 
-static const json_int_t count_limit = 1000000000000000; /* of steps and epochs */
-
 /* ---- Reading -----------------------------------------------------------------------------------
  */
 
@@ -91,7 +89,7 @@ static bool damaged(const char *path, error *e)
 
 static bool counts(json_int_t number)
 {
-    return number >= 0 && number <= count_limit;
+    return number >= 0 && number <= BATCH_NUMBER_LIMIT;
 }
 
 /* Older checkpoints lack the place, of runs whose epochs were those of the stream. */
@@ -118,7 +116,7 @@ static bool unpack_state(json_t *json, checkpoint_state *state)
                                 .place = {stream_step, stream_epoch, epoch},
                                 .settings = settings};
     return counts(steps) && log_position >= 0 && trace_position >= 0 && seed >= 0 &&
-           stream_step >= -1 && stream_step < count_limit && counts(stream_epoch) &&
+           stream_step >= -1 && stream_step < BATCH_NUMBER_LIMIT && counts(stream_epoch) &&
            counts(epoch) && json_is_object(settings);
 }
 

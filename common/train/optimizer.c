@@ -105,10 +105,9 @@ double gradient_clip(double norm, double limit)
 
 double schedule_factor(const schedule *s, int64_t step, int64_t epoch)
 {
-    const double pi = 3.14159265358979323846;
     double rise = step < s->warmup ? (double)(step + 1) / (double)s->warmup : 1;
     if (s->kind == SCHEDULE_CONSTANT) return rise;
     int64_t past = step > s->warmup ? step - s->warmup : 0;
     double part = s->steps ? (double)past / (double)s->steps : (double)epoch / (double)s->epochs;
-    return rise * 0.5 * (1 + cos(pi * (part < 1 ? part : 1)));
+    return rise * 0.5 * (1 + cos(M_PI * (part < 1 ? part : 1)));
 }

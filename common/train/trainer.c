@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "stream/json.h"
 #include "stream/number.h"
 #include "train/model_setup.h"
 #include "train/training_log.h"
@@ -348,7 +349,7 @@ static bool open_source(trainer *t, error *e)
     if (!open_stream(t, e)) return false;
     t->options->stream_opened();
     if (t->c->provenance &&
-        !(t->provenance = model_setup_provenance(t->c, stream_reader_header(t->reader), e)))
+        !(t->provenance = json_provenance(t->c, stream_reader_header(t->reader), e)))
         return false;
     /* From here on the reader belongs to the source's thread. */
     t->source = batch_source_open(t->reader, t->tasks, e);
