@@ -48,6 +48,9 @@ bool model_config_check(model_config *config, error *e);
    are set by the caller afterwards. NULL on error. */
 model *model_create(const model_config *config, tokenizer *words, uint64_t seed, error *e);
 
+/* A model of zeros without a vocabulary, to be filled by the caller. NULL on error. */
+model *model_zeroed(const model_config *config, error *e);
+
 /* Reads a model file, or any safetensors or PyTorch file whose tensors have the published names and
    shapes (the configuration is then found from the shapes). NULL on error; a missing tensor is
    STATUS_DATA. */

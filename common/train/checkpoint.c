@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include "stream/number.h"
+#include "train/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
