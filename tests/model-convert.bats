@@ -21,6 +21,22 @@ header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],
   cmp list again
 }
 
+@test "a named pipe and standard input are read as files are" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
+  convert() { timeout 20 model-convert -q --arch resnet18 --width 0.0625 --embedding-dim 8 --no-provenance "$@"; }
+  convert file -o model
+  model-convert --info file >list
+  mkfifo pipe
+  for given in 'timeout 20 model-convert --info:file:list' 'convert:file:model' 'timeout 20 model-convert -q --no-provenance:model:model'; do
+    IFS=: read -r command from expected <<<"$given"
+    cat "$from" >pipe &
+    $command pipe >out
+    wait $!
+    cmp out "$expected"
+    $command - <"$from" | cmp - "$expected"
+  done
+}
+
 @test "a file cut at any byte is refused" {
   "$BATS_TEST_DIRNAME/safetensors_file" file "$header" 32
   size=$(stat -c %s file)
@@ -74,6 +90,68 @@ header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],
   run model-convert --info evil
   assert_status 65
   [[ $output == *"'os.system'"* ]]
+}
+
+# A checkpoint of the older format whose pickle copies a long container with each of COPIES repetitions.
+copies() { # MAKE_IT COPY_IT COPIES
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02'
+  printf 'ccollections\nOrderedDict\nq\x00ctorch._utils\n_rebuild_tensor\nq\x01('
+  yes NN | head -n 50000 | tr -d '\n'
+  printf '%b' "$1q\\x02"
+  yes "$2" | head -n "$3" | tr -d '\n' | xargs -0 printf '%b'
+  printf '.'
+}
+
+@test "a pickle that copies a long container again and again is refused before it fills the memory" {
+  copies d 'h\x00h\x02\x85R0' 2000 >dictionary # OrderedDict(it)
+  copies d 'h\x00)Rh\x02b0' 2000 >state         # OrderedDict(), with it as its state
+  copies t 'h\x01h\x02R0' 2000 >tensor          # _rebuild_tensor(*it)
+  copies t 'h\x02Q0' 2000 >storage              # a storage of that description
+  for file in dictionary state tensor storage; do
+    run bash -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 model-convert --info $file"
+    assert_status 65
+    [[ $output == *"copies containers again and again"* ]]
+  done
+}
+
+# A checkpoint of the older format: TENSORS views of 16 million elements of one that is stored.
+expanded() { # TENSORS
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02}('
+  for ((i = 0; i < $1; i++)); do
+    printf 'U\x04w%03dctorch._utils\n_rebuild_tensor\n(' "$i"
+    printf '(U\x07storagectorch\nFloatStorage\nU\x01aU\x03cpuK\x01NtQ'
+    printf 'K\x00J\x00\x00\xf0\x00\x85K\x00\x85tR'
+  done
+  printf 'u.\x80\x02]U\x01aa.\x01\0\0\0\0\0\0\0\0\0\x80\x3f'
+}
+
+@test "views that repeat an element are read, but not to numbers without bound" {
+  expanded 1 >one
+  model-convert --info one | grep -qx $'tensor\tw000\tF32\t15728640'
+  expanded 2 >two
+  run model-convert --info two
+  assert_status 65
+  [[ $output == *"tensor 'w001' repeats a storage too often" ]]
+}
+
+# A checkpoint of the older format whose dictionaries of one another make a million long names of few bytes.
+nested() {
+  printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02'
+  name=$(printf '%0200d' 0)
+  printf 'K\x01q\x00'
+  for depth in 1 2 3; do
+    printf '}('
+    for ((i = 0; i < 90; i++)); do printf 'U\xcb%s%03dh\x00' "$name" "$i"; done
+    printf 'uq\x00'
+  done
+  printf '.\x80\x02].'
+}
+
+@test "few bytes of pickle do not make gigabytes of names" {
+  nested >names
+  run bash -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 model-convert --info names"
+  assert_status 65
+  [[ $output == *"too many names"* ]]
 }
 
 @test "the tokens of a vocabulary must be as many as the model's" {

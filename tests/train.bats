@@ -384,6 +384,9 @@ start_stalled() {
   echo '{"iso":1,"make":1,"coarse":1,"fine":1,"nose":1}' >w.json
   run train --weights w.json -o m "$batches"
   assert_status 65
+  mkdir folder
+  run -74 train --weights folder -o m "$batches"
+  [[ $output == "blades-train: folder: Is a directory" ]]
   run train --weights missing.json -o m "$batches"
   assert_status 66
   # how they would be learnt is of no interest then
@@ -470,9 +473,19 @@ END
 }
 
 @test "an error record in the stream is counted" {
-  run blades-train --no-progress --arch resnet18 --width 0.1 --embedding-dim 16 --text-layers 1 --text-width 32 \
-    -o m <(make_batches 2 0 error)
+  train_noting() {
+    blades-train --no-progress -j 1 --arch resnet18 --width 0.1 --embedding-dim 16 --text-layers 1 --text-width 32 "$@"
+  }
+  run train_noting -o m <(make_batches 2 0 error)
   assert_status 0
+  [[ $output == *"1 error record"* ]]
+  # those behind the last step are not
+  make_batches 0 0 error >broken
+  cat "$batches" broken "$batches" >long
+  run train_noting --steps 6 -o m long
+  assert_status 0
+  [[ $output != *"error record"* ]]
+  run train_noting -o m long
   [[ $output == *"1 error record"* ]]
 }
 

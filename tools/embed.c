@@ -208,7 +208,7 @@ static bool prepare_run(embedding_run *run, error *e)
 {
     if (!options.model) return error_set(e, STATUS_USAGE, "a model is needed: -m FILE");
     nn_threads_set(run->c->threads);
-    run->network = model_read(options.model, NULL, e);
+    run->network = model_read(options.model, e);
     if (!run->network) return false;
     const model_config *m = &run->network->config;
     const preprocessing *p = &m->preprocessing;

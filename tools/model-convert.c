@@ -2,9 +2,9 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/text.h"
-#include "pretext/task.h"
 #include "model/convert.h"
 #include "nn/threads.h"
+#include "pretext/task.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -150,8 +150,9 @@ static bool report_show(const cli *c, const model_report *r, const char *path, e
 }
 
 /* A model made of a file that is not our own. */
-static model *convert(const cli *c, const char *path, const weight_list *l, error *e)
+static model *convert(const cli *c, const weight_list *l, error *e)
 {
+    const char *path = l->file->path;
     model_config config;
     model_report report = {0};
     tokenizer *words = NULL;
@@ -164,7 +165,7 @@ static model *convert(const cli *c, const char *path, const weight_list *l, erro
         return NULL;
     }
     model *m = model_create(&config, words, c->seed, e);
-    bool ok = m && model_initialise(m, path, &report, e) && report_show(c, &report, path, e);
+    bool ok = m && model_initialise(m, l->file, &report, e) && report_show(c, &report, path, e);
     model_report_free(&report);
     if (ok) return m;
     model_free(m);
@@ -172,15 +173,15 @@ static model *convert(const cli *c, const char *path, const weight_list *l, erro
 }
 
 /* One of our own files, say a checkpoint, loses all but the model. */
-static model *reread(const char *path, error *e)
+static model *reread(const tensor_file *f, error *e)
 {
     if (options.architecture >= 0 || options.width > 0 || options.embedding_dim ||
         options.text_layers || options.text_width || options.text_heads || options.size) {
         error_set(e, STATUS_USAGE, "%s says its architecture itself; leave those options out",
-                  path);
+                  f->path);
         return NULL;
     }
-    model *m = model_read(path, NULL, e);
+    model *m = model_from_file(f, e);
     if (!m || !options.vocabulary) return m;
     tokenizer_free(m->words);
     m->words = tokenizer_read_merges(options.vocabulary, e);
@@ -225,23 +226,17 @@ static bool provenance_add(const cli *c, model *m, error *e)
 static bool run(const cli *c, error *e)
 {
     if (c->inputs.count != 1) return error_set(e, STATUS_USAGE, "give one file");
-    const char *path = c->inputs.item[0];
     weight_list l = {0};
-    tensor_file *f = tensor_file_open(path, e);
+    tensor_file *f = tensor_file_open(c->inputs.item[0], e);
     bool ok = f != NULL;
     if (ok && options.info) {
         ok = info(f, c->output, e);
         tensor_file_close(f);
         return ok;
     }
-    if (ok && strcmp(path, "-") == 0) {
-        ok = error_set(
-            e, STATUS_USAGE,
-            "a model is converted from a file, not from standard input; --info reads either");
-    }
     bool own = ok && tensor_file_metadata(f, "blades_kind");
     ok = ok && weight_list_make(&l, f, e);
-    model *m = !ok ? NULL : own ? reread(path, e) : convert(c, path, &l, e);
+    model *m = !ok ? NULL : own ? reread(f, e) : convert(c, &l, e);
     weight_list_free(&l);
     tensor_file_close(f);
     ok = m && tasks_add(m, e) && (!c->provenance || provenance_add(c, m, e)) &&

@@ -86,9 +86,7 @@ static void put_sides(stream_chunk *k, const char *key, const size_t count[2])
 static bool put_preprocessing(const job *j, stream_chunk *k, int side, error *e)
 {
     const msgpack_object *before = object_get(face_input_header(&j->input), "preprocessing");
-    /* CLIP's normalisation (METHOD section 6). */
-    preprocessing p = {.mean = {0.48145466f, 0.4578275f, 0.40821073f},
-                       .std = {0.26862954f, 0.26130258f, 0.27577711f}};
+    preprocessing p = {PREPROCESSING_CLIP};
     bool done = preprocessing_get(&p, before, e) &&
                 (preprocessing_add_step(&p, side + (int)options.batch.shift, options.batch.how) ||
                  error_set(e, STATUS_DATA, "the preprocessing has too many steps"));

@@ -5,22 +5,26 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Temporary files that a signal must remove. Changed only with the signals blocked. */
+/* Temporary files that a signal must remove. The handler may run on any thread, between any two
+   steps of another: whoever takes an entry out of the list owns its text. */
 enum { UNFINISHED_MAX = 16 };
-static char *unfinished[UNFINISHED_MAX];
+static _Atomic(char *) unfinished[UNFINISHED_MAX];
 
 static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 enum { FATAL_SIGNALS = sizeof fatal_signals / sizeof fatal_signals[0] };
 
 void output_remove_unfinished(void)
 {
-    for (int i = 0; i < UNFINISHED_MAX; i++)
-        if (unfinished[i]) unlink(unfinished[i]);
+    for (int i = 0; i < UNFINISHED_MAX; i++) {
+        char *path = atomic_exchange(&unfinished[i], NULL);
+        if (path) unlink(path);
+    }
 }
 
 static void remove_unfinished(int signal_number)
@@ -41,20 +45,24 @@ static void guard_signals(void)
     }
 }
 
-static bool replace_unfinished(char *from, char *to)
+static bool list_unfinished(char *path)
 {
-    sigset_t blocked, before;
-    sigemptyset(&blocked);
-    for (int i = 0; i < FATAL_SIGNALS; i++) sigaddset(&blocked, fatal_signals[i]);
-    pthread_sigmask(SIG_BLOCK, &blocked, &before);
-    bool found = false;
-    for (int i = 0; i < UNFINISHED_MAX && !found; i++)
-        if (unfinished[i] == from) {
-            unfinished[i] = to;
-            found = true;
-        }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return found;
+    for (int i = 0; i < UNFINISHED_MAX; i++) {
+        char *none = NULL;
+        if (atomic_compare_exchange_strong(&unfinished[i], &none, path)) return true;
+    }
+    return false;
+}
+
+/* Frees the name of a file that is no more, unless a signal's handler has taken it. */
+static void forget_unfinished(char *path)
+{
+    for (int i = 0; i < UNFINISHED_MAX; i++) {
+        char *listed = path;
+        if (!atomic_compare_exchange_strong(&unfinished[i], &listed, NULL)) continue;
+        free(path);
+        return;
+    }
 }
 
 /* ---- Names --------------------------------------------------------------------------------------
@@ -83,7 +91,8 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* What one symbolic link leads to; NULL with errno 0 when `path` is none. The caller frees. */
+/* What one symbolic link leads to; NULL with errno 0 when `path` is not a link. The caller frees.
+ */
 static char *follow_link(const char *path)
 {
     char text[PATH_MAX], *next;
@@ -173,16 +182,15 @@ static bool open_temporary(output *o, const char *path, mode_t mode, error *e)
     snprintf(o->temporary, size, "%s.XXXXXX", o->target);
     guard_signals();
     /* Before there is a file, whose name is written into this very text. */
-    bool listed = replace_unfinished(NULL, o->temporary);
-    int descriptor = listed ? mkostemp(o->temporary, O_CLOEXEC) : -1;
-    if (descriptor < 0) {
-        if (listed) {
-            error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
-            replace_unfinished(o->temporary, NULL);
-        } else {
-            error_set(e, STATUS_INTERNAL, "%s: too many output files at once", path);
-        }
+    if (!list_unfinished(o->temporary)) {
         free(o->temporary);
+        o->temporary = NULL;
+        return error_set(e, STATUS_INTERNAL, "%s: too many output files at once", path);
+    }
+    int descriptor = mkostemp(o->temporary, O_CLOEXEC);
+    if (descriptor < 0) {
+        error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+        forget_unfinished(o->temporary);
         o->temporary = NULL;
         return false;
     }
@@ -243,8 +251,7 @@ bool output_commit(output *o, error *e)
         if (rename(o->temporary, o->target) != 0) {
             error_set(e, STATUS_CANNOT_CREATE, "%s: ", name);
         } else {
-            replace_unfinished(o->temporary, NULL);
-            free(o->temporary);
+            forget_unfinished(o->temporary);
             o->temporary = NULL;
         }
     }
@@ -257,9 +264,8 @@ void output_discard(output *o)
     if (o->file && o->file != stdout) fclose(o->file);
     if (o->temporary) {
         unlink(o->temporary);
-        replace_unfinished(o->temporary, NULL);
+        forget_unfinished(o->temporary);
     }
-    free(o->temporary);
     free(o->path);
     free(o->target);
     *o = (output){0};

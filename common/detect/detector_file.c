@@ -4,7 +4,6 @@
 #include "model/safetensors.h"
 #include "stream/json.h"
 #include "stream/number.h"
-#include "stream/writer.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -57,35 +56,6 @@ static void plan_network(file_plan *f, const perceptron *p)
     plan_tensor(f, "fc2.bias", TENSOR_F32, 1, second, p->bias2);
 }
 
-/* The provenance of the input with this tool's entry, as a JSON array (caller frees); NULL when
-   there is none or memory ran out. */
-static char *provenance_text(const cli *c, const msgpack_object *input_header)
-{
-    stream_chunk chunk = {0};
-    msgpack_unpacked unpacked;
-    char *line = NULL, *text = NULL;
-    size_t length = 0;
-    error e = {0};
-    record_begin(&chunk, "provenance");
-    put_provenance(&chunk, c, input_header);
-    record_end(&chunk);
-    msgpack_unpacked_init(&unpacked);
-    FILE *memory = open_memstream(&line, &length);
-    if (!chunk.failed && memory &&
-        msgpack_unpack_next(&unpacked, chunk.bytes.data, chunk.bytes.size, NULL) ==
-            MSGPACK_UNPACK_SUCCESS)
-        json_print_record(&unpacked.data, NULL, false, memory, "memory", &e);
-    if (memory && fclose(memory) == 0 && !e.status) {
-        json_t *map = json_loads(line, 0, NULL), *list = json_object_get(map, "provenance");
-        if (list) text = json_dumps(list, JSON_COMPACT);
-        json_decref(map);
-    }
-    free(line);
-    msgpack_unpacked_destroy(&unpacked);
-    stream_chunk_free(&chunk);
-    return text;
-}
-
 bool detector_write(const detector *d, const cli *c, const msgpack_object *input_header, error *e)
 {
     file_plan f = {.entry_count = 0};
@@ -110,7 +80,7 @@ bool detector_write(const detector *d, const cli *c, const msgpack_object *input
     plan_pair(&f, "calibration", d->calibration ? d->calibration : "none");
     if (!isnan(d->false_alarm_rate)) plan_pair(&f, "false_alarm_rate", rate);
     if (d->model) plan_pair(&f, "model", d->model);
-    if (c->provenance) provenance = provenance_text(c, input_header);
+    if (c->provenance && !(provenance = json_provenance(c, input_header, e))) return false;
     if (provenance) plan_pair(&f, "provenance", provenance);
     bool done = safetensors_write(c->output, f.entries, f.entry_count, f.pairs, f.pair_count, e);
     free(provenance);

@@ -23,6 +23,10 @@ typedef struct preprocessing {
     float mean[3], std[3]; /* of values from 0 to 1, for red, green, blue */
 } preprocessing;
 
+/* CLIP's normalisation (METHOD section 6), as designated initialisers. */
+#define PREPROCESSING_CLIP                                                                         \
+    .mean = {0.48145466f, 0.4578275f, 0.40821073f}, .std = {0.26862954f, 0.26130258f, 0.27577711f}
+
 /* Adds a step, unless the square has that side already. False: there are too many. */
 bool preprocessing_add_step(preprocessing *p, int side, resampling how);
 /* One step, to size x size, and all of it. */

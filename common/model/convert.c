@@ -77,7 +77,8 @@ void weight_list_free(weight_list *l)
     *l = (weight_list){0};
 }
 
-bool weight_list_repeats(const weight_list *l, size_t i)
+/* Does a neighbour have the same name? */
+static bool weight_list_repeats(const weight_list *l, size_t i)
 {
     const weight *w = l->item;
     if (!w[i].name) return false;
@@ -287,13 +288,12 @@ static const char *unused_reason(const model *m, const weight_list *l, size_t i,
     return text;
 }
 
-bool model_initialise(model *m, const char *path, model_report *report, error *e)
+bool model_initialise(model *m, const tensor_file *f, model_report *report, error *e)
 {
     model_report own = {0}, *r = report ? report : &own;
     weight_list l = {0};
-    tensor_file *f = tensor_file_open(path, e);
     *r = (model_report){0};
-    bool ok = f && weight_list_make(&l, f, e) && values_take(m, &l, r, e);
+    bool ok = weight_list_make(&l, f, e) && values_take(m, &l, r, e);
     for (size_t i = 0; i < l.count && ok; i++) {
         char text[400];
         const char *reason = unused_reason(m, &l, i, text);
@@ -301,10 +301,10 @@ bool model_initialise(model *m, const char *path, model_report *report, error *e
             ok = report_add(&r->unused, &r->unused_count, l.item[i].tensor->name, reason, e);
     }
     if (ok && r->found_count == 0) {
-        ok = error_set(e, STATUS_DATA, "%s: none of the model's parameters is in this file", path);
+        ok = error_set(e, STATUS_DATA, "%s: none of the model's parameters is in this file",
+                       f->path);
     }
     weight_list_free(&l);
-    tensor_file_close(f);
     model_report_free(&own);
     return ok;
 }

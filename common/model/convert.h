@@ -21,12 +21,11 @@ typedef struct weight_list {
 
 bool weight_list_make(weight_list *l, const tensor_file *f, error *e);
 void weight_list_free(weight_list *l);
-/* NULL when there is none, or when several tensors claim the name. */
+/* NULL when no tensor, or more than one, has the name. */
 const tensor *weight_list_find(const weight_list *l, const char *name);
-bool weight_list_repeats(const weight_list *l, size_t i); /* does a neighbour have the same name? */
 
 /* Finds the architecture from the shapes. config holds defaults for what shapes do not tell (input
-   size, preprocessing, heads). STATUS_DATA with the reason when the file is no such model. */
+   size, preprocessing, heads). STATUS_DATA with the reason when the file is not such a model. */
 bool model_config_infer(model_config *config, const weight_list *l, error *e);
 /* One part alone; the text part's embedding_dim is config's. */
 bool model_config_infer_image(model_config *config, const weight_list *l, error *e);

@@ -461,8 +461,3 @@ void image_encoder_free(image_encoder *m)
     free(m->slot);
     free(m);
 }
-
-size_t image_encoder_memory(const image_encoder *m)
-{
-    return m->memory.capacity;
-}

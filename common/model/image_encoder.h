@@ -20,13 +20,13 @@ typedef struct image_encoder_config {
     int embedding_dim; /* D, the outputs of fc */
     int size;          /* height and width of the input in pixels; any from 1 to 4096 */
     image_precision precision;
-    /* Less memory (most of it lies in the first two stages) for more time in backward and jvp: */
-    int recompute;     /* the blocks of the first stages, 0 to 4 of them, store their outputs alone
-                          and compute the rest again */
-    int recompute_end; /* those of the first stages leave out the outputs of their last convolution
-                          and of their shortcut's: of bottlenecks half of the memory for a third of
-                          the time */
-                       /* With either, the 7x7 convolution is computed again as well. */
+    /* Less memory (most of it lies in the first two stages) for more time. Either one also
+       recomputes the 7x7 stem. */
+    int recompute;     /* in this many first stages (0 to 4), store only block outputs and recompute
+                          the rest in backward and jvp */
+    int recompute_end; /* in this many first stages, do not store the last convolution and the
+                          shortcut of each block (for bottlenecks, half the memory for a third more
+                          time) */
 } image_encoder_config;
 
 /* Which statistics BatchNorm normalises with. */
@@ -53,11 +53,10 @@ void image_encoder_free(image_encoder *m); /* NULL is fine */
 /* Features (n, D), not normalised, of n images (n, size, size, 3) of bytes; a pixel enters the
    network as (byte / 255 - mean) / std of its channel. With other statistics than FOLDED the pass
    is held in `slot`, and the same `values` go with it to backward and jvp. FOLDED uses no slot; it
-   packs the weights at the first call and again when image_encoder_values_changed was called. */
+   packs the weights at the first call, and later calls must pass the same `values`. */
 void image_encoder_forward(image_encoder *m, const float *values, int slot, const uint8_t *pixels,
                            const float mean[3], const float std[3], int n,
                            image_statistics statistics, float *features);
-void image_encoder_values_changed(image_encoder *m);
 
 /* Adds to `gradient` what the slot's pass contributes, given dfeatures (n, D). The slot stays
    valid: backward and jvp can be called on it again. */
@@ -71,8 +70,5 @@ void image_encoder_jvp(image_encoder *m, const float *values, int slot, const fl
 /* Moves the running statistics in `values` towards the slot's batch statistics: momentum 0.1,
    unbiased variance, as PyTorch does. The pass must be STATISTICS_TRAIN. */
 void image_encoder_update_running(const image_encoder *m, float *values, int slot);
-
-/* Bytes of the arena. */
-size_t image_encoder_memory(const image_encoder *m);
 
 #endif

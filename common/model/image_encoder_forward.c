@@ -2,8 +2,9 @@
 #include "model/image_encoder_parts.h"
 #include "nn/bf16.h"
 
-void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, const float mean[3],
-                      const float std[3], int n)
+/* Writes the images normalised, with borders of zeros, for the stem. */
+static void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels,
+                             const float mean[3], const float std[3], int n)
 {
     float table[3][256];
     uint16_t table16[3][256];
@@ -115,37 +116,6 @@ void block_recompute(image_encoder *m, const float *values, slot *s, int b)
     }
 }
 
-void image_encoder_forward(image_encoder *m, const float *values, int slot_number,
-                           const uint8_t *pixels, const float mean[3], const float std[3], int n,
-                           image_statistics statistics, float *features)
-{
-    if (statistics == STATISTICS_FOLDED) {
-        image_encoder_forward_folded(m, values, pixels, mean, std, n, features);
-        return;
-    }
-    slot *s = &m->slot[slot_number];
-    s->n = n;
-    s->statistics = statistics;
-    images_normalise(m, s->image, pixels, mean, std, n);
-    operand image = {.kind = OPERAND_PLAIN, .x = s->image};
-    unit_forward(m, values, s, STEM, &image);
-    operand stem = unit_relu(s, STEM);
-    pool_max_forward(&m->pool, &m->w, &stem, s->pooled, s->index, n);
-    for (int b = 0; b < m->blocks; b++) block_forward(m, values, s, b);
-    const block *last = &m->block[m->blocks - 1];
-    pool_average_forward(&m->w, s->average, s->z[m->blocks - 1], last->pixels, last->channels, n);
-    features_forward(m, s->average, values + m->fc_weight, false, n, features);
-    features_add_bias(m, values + m->fc_bias, n, features);
-}
-
-void image_encoder_update_running(const image_encoder *m, float *values, int slot_number)
-{
-    const slot *s = &m->slot[slot_number];
-    for (int u = 0; u < m->units; u++)
-        batchnorm_update(&s->norm[u], values + m->unit[u].running_mean,
-                         values + m->unit[u].running_variance);
-}
-
 /* ---- Folded ------------------------------------------------------------------------------------
  */
 
@@ -160,11 +130,6 @@ static void weights_fold(image_encoder *m, const float *values)
         convolution_pack(&k->c, &m->w, values + k->weight, m->fold_scale, m->folded[u]);
     }
     m->folded_ready = true;
-}
-
-void image_encoder_values_changed(image_encoder *m)
-{
-    m->folded_ready = false;
 }
 
 static void unit_folded(image_encoder *m, int u, const void *x, void *y, const void *add, bool relu,
@@ -190,8 +155,8 @@ static void block_folded(image_encoder *m, int b, int n)
     unit_folded(m, k->last, x, output, output, true, n);
 }
 
-void image_encoder_forward_folded(image_encoder *m, const float *values, const uint8_t *pixels,
-                                  const float mean[3], const float std[3], int n, float *features)
+static void forward_folded(image_encoder *m, const float *values, const uint8_t *pixels,
+                           const float mean[3], const float std[3], int n, float *features)
 {
     if (!m->folded_ready) weights_fold(m, values);
     images_normalise(m, m->image, pixels, mean, std, n);
@@ -204,4 +169,38 @@ void image_encoder_forward_folded(image_encoder *m, const float *values, const u
                          n);
     features_forward(m, m->average, values + m->fc_weight, false, n, features);
     features_add_bias(m, values + m->fc_bias, n, features);
+}
+
+/* ---- All passes ---------------------------------------------------------------------------------
+ */
+
+void image_encoder_forward(image_encoder *m, const float *values, int slot_number,
+                           const uint8_t *pixels, const float mean[3], const float std[3], int n,
+                           image_statistics statistics, float *features)
+{
+    if (statistics == STATISTICS_FOLDED) {
+        forward_folded(m, values, pixels, mean, std, n, features);
+        return;
+    }
+    slot *s = &m->slot[slot_number];
+    s->n = n;
+    s->statistics = statistics;
+    images_normalise(m, s->image, pixels, mean, std, n);
+    operand image = {.kind = OPERAND_PLAIN, .x = s->image};
+    unit_forward(m, values, s, STEM, &image);
+    operand stem = unit_relu(s, STEM);
+    pool_max_forward(&m->pool, &m->w, &stem, s->pooled, s->index, n);
+    for (int b = 0; b < m->blocks; b++) block_forward(m, values, s, b);
+    const block *last = &m->block[m->blocks - 1];
+    pool_average_forward(&m->w, s->average, s->z[m->blocks - 1], last->pixels, last->channels, n);
+    features_forward(m, s->average, values + m->fc_weight, false, n, features);
+    features_add_bias(m, values + m->fc_bias, n, features);
+}
+
+void image_encoder_update_running(const image_encoder *m, float *values, int slot_number)
+{
+    const slot *s = &m->slot[slot_number];
+    for (int u = 0; u < m->units; u++)
+        batchnorm_update(&s->norm[u], values + m->unit[u].running_mean,
+                         values + m->unit[u].running_variance);
 }

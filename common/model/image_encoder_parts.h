@@ -116,17 +116,9 @@ void stem_recompute(image_encoder *m, const float *values, slot *s);
 /* Block b's output: z = max(last + shortcut, 0). */
 void block_join(const image_encoder *m, const slot *s, int b);
 
-/* Writes the images normalised, with borders of zeros, for the stem. */
-void images_normalise(const image_encoder *m, void *to, const uint8_t *pixels, const float mean[3],
-                      const float std[3], int n);
-
 /* fc: features (n, D) = or += averages (n, features_padded) * weight. */
 void features_forward(image_encoder *m, const float *average, const float *weight, bool accumulate,
                       int n, float *features);
 void features_add_bias(const image_encoder *m, const float *bias, int n, float *features);
-
-/* FOLDED. */
-void image_encoder_forward_folded(image_encoder *m, const float *values, const uint8_t *pixels,
-                                  const float mean[3], const float std[3], int n, float *features);
 
 #endif

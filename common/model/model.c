@@ -1,10 +1,8 @@
-/* A joint embedding model: made, read, written. */
+/* Models made: configurations, tables, random values. */
 #include "model/model.h"
 
 #include "cli/random.h"
-#include "model/convert.h"
 #include "model/image_encoder.h"
-#include "model/model_json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -30,8 +28,7 @@ model_config model_config_default(void)
                           .step = {{224, RESAMPLE_BILINEAR}},
                           .step_count = 1,
                           .size = 224,
-                          .mean = {0.48145466f, 0.4578275f, 0.40821073f},
-                          .std = {0.26862954f, 0.26130258f, 0.27577711f}},
+                          PREPROCESSING_CLIP},
     };
 }
 
@@ -79,8 +76,7 @@ static image_encoder_config image_config(const model_config *c)
                                   .size = c->preprocessing.size};
 }
 
-/* A model with its table and zeroed values. */
-static model *model_new(const model_config *config, error *e)
+model *model_zeroed(const model_config *config, error *e)
 {
     model *m = memory_zeroed(1, sizeof *m, e);
     if (!m) return NULL;
@@ -204,7 +200,7 @@ model *model_create(const model_config *config, tokenizer *words, uint64_t seed,
 {
     model_config c = *config;
     if (words) c.text.vocabulary = tokenizer_size(words);
-    model *m = model_new(&c, e);
+    model *m = model_zeroed(&c, e);
     if (!m) {
         tokenizer_free(words);
         return NULL;
@@ -222,246 +218,7 @@ model *model_create(const model_config *config, tokenizer *words, uint64_t seed,
     return NULL;
 }
 
-/* ---- Reading -------------------------------------------------------------------------------- */
-
-static bool text_copy(char **to, const char *text, error *e)
-{
-    if (!text) return true;
-    *to = strdup(text);
-    return *to || error_set(e, STATUS_SYSTEM, "out of memory");
-}
-
-static bool config_read(model_config *c, const tensor_file *f, const weight_list *l, error *e)
-{
-    const char *architecture = tensor_file_metadata(f, "architecture");
-    const char *how = tensor_file_metadata(f, "preprocessing");
-    *c = model_config_default();
-    c->text.heads = 0;
-    if (how && !preprocessing_parse(&c->preprocessing, how, f->path, e)) return false;
-    if (!(architecture ? architecture_parse(c, architecture, f->path, e)
-                       : model_config_infer(c, l, e)))
-        return false;
-    error problem = {0};
-    if (model_config_check(c, &problem)) return true;
-    return error_set(e, STATUS_DATA, "%s: %.800s", f->path, problem.text);
-}
-
-int model_read_architecture(const char *path, model_config *config, error *e)
-{
-    tensor_file *file = tensor_file_open(path, e);
-    if (!file) return -1;
-    const char *text = tensor_file_metadata(file, "architecture");
-    model_config read = *config;
-    read.text.heads = 0;
-    bool good = !text || (architecture_parse(&read, text, path, e) && model_config_check(&read, e));
-    if (text && good) *config = read;
-    tensor_file_close(file);
-    return good ? text != NULL : -1;
-}
-
-/* The table says what must be there: its memory is bounded by the file before it is allocated. */
-static bool config_bounded(const model_config *c, const tensor_file *f, const weight_list *l,
-                           error *e)
-{
-    model_config shape = {0};
-    if (!model_config_infer(&shape, l, e)) return false;
-    if (shape.depth == c->depth && fabs(shape.width - c->width) * 64 < 1 &&
-        shape.embedding_dim == c->embedding_dim && shape.text.vocabulary == c->text.vocabulary &&
-        shape.text.width == c->text.width && shape.text.layers == c->text.layers &&
-        shape.text.context == c->text.context && shape.text.output_dim == c->text.output_dim) {
-        return true;
-    }
-    return error_set(e, STATUS_DATA,
-                     "%s: its tensors are those of another architecture than its metadata says",
-                     f->path);
-}
-
-static bool values_read(model *m, const weight_list *l, error *e)
-{
-    for (size_t i = 0; i < m->table->count; i++) {
-        const parameter *p = &m->table->item[i];
-        const tensor *t = weight_list_find(l, p->name);
-        if (!t)
-            return error_set(e, STATUS_DATA, "%s: tensor '%s' is missing", l->file->path, p->name);
-        if (!weight_fits(t, p)) {
-            char is[128];
-            return error_set(e, STATUS_DATA, "%s: tensor '%s' has the wrong shape %s",
-                             l->file->path, p->name, tensor_shape_text(is, t->rank, t->shape));
-        }
-        if (!weight_copy(l->file, t, p, m->values, e)) return false;
-    }
-    const tensor *tracked = weight_list_find(l, "model.visual.bn1.num_batches_tracked");
-    if (!tracked || tracked->count != 1) return true;
-    return tensor_read_integers(l->file, tracked, &m->batches_tracked, e);
-}
-
-static bool texts_read(model *m, const tensor_file *f, error *e)
-{
-    const char *kind = tensor_file_metadata(f, "vocabulary_kind"),
-               *text = tensor_file_metadata(f, "vocabulary");
-    if (!text_copy(&m->tasks, tensor_file_metadata(f, "tasks"), e)) return false;
-    if (!text_copy(&m->provenance, tensor_file_metadata(f, "provenance"), e)) return false;
-    if (!kind || !text) return true;
-    m->words = tokenizer_parse(kind, text, e);
-    if (!m->words) return error_context(e, "%s", f->path);
-    if (tokenizer_size(m->words) == m->config.text.vocabulary) return true;
-    return error_set(e, STATUS_DATA, "%s: the vocabulary has %d tokens, the model %d", f->path,
-                     tokenizer_size(m->words), m->config.text.vocabulary);
-}
-
-model *model_read(const char *path, tensor_file **file, error *e)
-{
-    model *m = NULL;
-    weight_list l = {0};
-    model_config config;
-    tensor_file *f = tensor_file_open(path, e);
-    const char *kind = f ? tensor_file_metadata(f, "blades_kind") : NULL;
-    bool ok = f != NULL;
-    if (kind && strcmp(kind, "model") != 0 && strcmp(kind, "checkpoint") != 0) {
-        ok = error_set(e, STATUS_DATA, "%s: holds a '%.50s', not a model", path, kind);
-    }
-    ok = ok && weight_list_make(&l, f, e) && config_read(&config, f, &l, e) &&
-         config_bounded(&config, f, &l, e);
-    if (ok) m = model_new(&config, e);
-    ok = m && values_read(m, &l, e) && texts_read(m, f, e);
-    weight_list_free(&l);
-    if (ok && file) {
-        *file = f;
-    } else {
-        tensor_file_close(f);
-    }
-    if (ok) return m;
-    model_free(m);
-    return NULL;
-}
-
-/* ---- Writing -------------------------------------------------------------------------------- */
-
-typedef struct produced {
-    const parameter *parameter;
-    const float *values;
-} produced;
-
-static bool parameter_produce(const void *context, void *elements, error *e)
-{
-    const produced *p = context;
-    parameter_to_file(p->parameter, p->values, elements);
-    return true;
-}
-
-/* One entry a parameter, and num_batches_tracked beside each running_mean. */
-typedef struct entries {
-    safetensors_entry *item;
-    produced *produced;
-    char (*tracked)[200];
-    size_t count, tracked_count;
-} entries;
-
-static bool entries_make(entries *x, const model *m, const safetensors_entry *extra,
-                         size_t extra_count, error *e)
-{
-    size_t parameters = m->table->count;
-    x->item = memory_zeroed(2 * parameters + extra_count + 1, sizeof *x->item, e);
-    x->produced = memory_zeroed(parameters + 1, sizeof *x->produced, e);
-    x->tracked = memory_zeroed(parameters + 1, sizeof *x->tracked, e);
-    if (!x->item || !x->produced || !x->tracked) return false;
-    for (size_t i = 0; i < parameters; i++) {
-        const parameter *p = &m->table->item[i];
-        safetensors_entry entry = {.name = p->name, .type = TENSOR_F32, .rank = p->rank};
-        for (int d = 0; d < p->rank; d++) entry.shape[d] = (int64_t)p->shape[d];
-        x->produced[i] = (produced){p, m->values};
-        entry.produce = parameter_produce;
-        entry.context = &x->produced[i];
-        x->item[x->count++] = entry;
-        if (!ends_with(p->name, ".running_mean")) continue;
-        char *name = x->tracked[x->tracked_count++];
-        snprintf(name, sizeof *x->tracked, "%.*snum_batches_tracked",
-                 (int)(strlen(p->name) - strlen("running_mean")), p->name);
-        x->item[x->count++] =
-            (safetensors_entry){.name = name, .type = TENSOR_I64, .data = &m->batches_tracked};
-    }
-    for (size_t i = 0; i < extra_count; i++) x->item[x->count++] = extra[i];
-    return true;
-}
-
-bool model_write(const model *m, const char *path, const char *kind, const safetensors_entry *extra,
-                 size_t extra_count, const safetensors_pair *metadata, size_t metadata_count,
-                 error *e)
-{
-    entries x = {0};
-    char *architecture = architecture_text(&m->config, e),
-         *how = preprocessing_text(&m->config.preprocessing, e);
-    safetensors_pair *pairs = memory_zeroed(metadata_count + 8, sizeof *pairs, e);
-    bool ok = architecture && how && pairs && entries_make(&x, m, extra, extra_count, e);
-    if (ok) {
-        size_t count = 0;
-        pairs[count++] = (safetensors_pair){"format", "pt"};
-        pairs[count++] = (safetensors_pair){"blades_kind", kind};
-        pairs[count++] = (safetensors_pair){"architecture", architecture};
-        pairs[count++] = (safetensors_pair){"preprocessing", how};
-        if (m->words) {
-            pairs[count++] = (safetensors_pair){"vocabulary_kind", tokenizer_kind(m->words)};
-            pairs[count++] = (safetensors_pair){"vocabulary", tokenizer_text(m->words)};
-        }
-        if (m->tasks) pairs[count++] = (safetensors_pair){"tasks", m->tasks};
-        if (m->provenance) pairs[count++] = (safetensors_pair){"provenance", m->provenance};
-        for (size_t i = 0; i < metadata_count; i++) pairs[count++] = metadata[i];
-        ok = safetensors_write(path, x.item, x.count, pairs, count, e);
-    }
-    free(x.item);
-    free(x.produced);
-    free(x.tracked);
-    free(pairs);
-    free(architecture);
-    free(how);
-    return ok;
-}
-
-/* ---- Prompts and name ----------------------------------------------------------------------- */
-
-bool model_encode_prompts(const model *m, const char *const *prompts, int count,
-                          token_sequences *out, error *e)
-{
-    *out = (token_sequences){0};
-    if (!m->words) {
-        return error_set(
-            e, STATUS_DATA,
-            "the model holds no vocabulary for its prompts; model-convert --vocabulary adds one");
-    }
-    out->start = memory_zeroed((size_t)count + 1, sizeof *out->start, e);
-    if (!out->start) return false;
-    for (int i = 0; i < count; i++) {
-        int32_t *ids;
-        int length = tokenizer_encode(m->words, prompts[i], &ids, e);
-        bool ok = length >= 0;
-        if (ok && length > m->config.text.context) {
-            ok = error_set(e, STATUS_DATA, "prompt \"%.200s\" has %d tokens; the context is %d",
-                           prompts[i], length, m->config.text.context);
-        }
-        int32_t *grown =
-            ok ? memory_resize(out->ids, (size_t)out->start[i] + (size_t)length, sizeof *grown, e)
-               : NULL;
-        if (grown) {
-            out->ids = grown;
-            memcpy(grown + out->start[i], ids, (size_t)length * sizeof *ids);
-            out->start[i + 1] = out->start[i] + length;
-            out->count++;
-        }
-        if (length >= 0) free(ids);
-        if (!grown) {
-            token_sequences_free(out);
-            return false;
-        }
-    }
-    return true;
-}
-
-void token_sequences_free(token_sequences *s)
-{
-    free(s->start);
-    free(s->ids);
-    *s = (token_sequences){0};
-}
+/* ---- Name ----------------------------------------------------------------------------------- */
 
 static uint64_t digest_add(uint64_t digest, const void *bytes, size_t size)
 {

@@ -48,11 +48,15 @@ bool model_config_check(model_config *config, error *e);
    are set by the caller afterwards. NULL on error. */
 model *model_create(const model_config *config, tokenizer *words, uint64_t seed, error *e);
 
+/* A model of zeros without a vocabulary, to be filled by the caller. NULL on error. */
+model *model_zeroed(const model_config *config, error *e);
+
 /* Reads a model file, or any safetensors or PyTorch file whose tensors have the published names and
-   shapes (the configuration is then found from the shapes). A missing tensor is STATUS_DATA. When
-   `file` is not NULL, *file is the open file, in which the caller finds tensors and metadata of his
-   own (caller closes). */
-model *model_read(const char *path, tensor_file **file, error *e);
+   shapes (the configuration is then found from the shapes). NULL on error; a missing tensor is
+   STATUS_DATA. */
+model *model_read(const char *path, error *e);
+/* The same of a file that is open and stays so. */
+model *model_from_file(const tensor_file *f, error *e);
 
 /* The architecture that a model file's metadata record goes to *config, whose preprocessing stays:
    1; 0 when there is none (published checkpoints); -1 on error. */
@@ -95,8 +99,8 @@ void model_report_print(const model_report *r, FILE *out);
 /* Copies into the model what a file has of it: our own files, the published checkpoints (also with
    a doubled `model.`, `module.`), CLIP's (names without `model.`; its visual part is another
    network and not used), torchvision's (names without `model.visual.`), wrapped in {'model': ...}
-   or {'state_dict': ...}. Tensors of another shape are not used and said so. `report` may be NULL.
+   or {'state_dict': ...}. Tensors of another shape are skipped and reported. `report` may be NULL.
    STATUS_DATA when nothing at all was found. */
-bool model_initialise(model *m, const char *path, model_report *report, error *e);
+bool model_initialise(model *m, const tensor_file *f, model_report *report, error *e);
 
 #endif

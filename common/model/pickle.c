@@ -23,6 +23,7 @@ typedef struct machine {
     pickle_value *
         *memo; /* indexed by what the pickle says; grown on demand, less than `size` entries */
     size_t memo_capacity, memo_next;
+    size_t copied; /* items */
     error *e;
 } machine;
 
@@ -162,6 +163,17 @@ static bool items_append(machine *m, pickle_value *owner, pickle_value *const *i
     if (count) memcpy(owner->items + owner->count, items, count * sizeof *items);
     owner->count += count;
     return true;
+}
+
+/* Copies items that stay where they are. What is on the stack is appended once and costs a byte
+   each, but a short opcode can copy a long container again and again: honest pickles copy each
+   once at most, so not more items than they have bytes. */
+static bool items_copy(machine *m, pickle_value *owner, const pickle_value *from)
+{
+    if (from->count > m->size - m->copied)
+        return fail(m, "copies containers again and again, to more items than it has bytes");
+    m->copied += from->count;
+    return items_append(m, owner, from->items, from->count);
 }
 
 /* ---- Stack and memo ------------------------------------------------------------------------- */
@@ -372,6 +384,12 @@ static bool push_items(machine *m, pickle_kind kind, pickle_value *const *items,
     return value && items_append(m, value, items, count) && push(m, value);
 }
 
+static bool push_copy(machine *m, pickle_kind kind, const pickle_value *from)
+{
+    pickle_value *value = value_new(m, kind);
+    return value && items_copy(m, value, from) && push(m, value);
+}
+
 static bool op_empty(machine *m, int kind)
 {
     return push_items(m, (pickle_kind)kind, NULL, 0);
@@ -434,14 +452,14 @@ static bool push_dict(machine *m, const pickle_value *arguments)
     if (!dict) return false;
     const pickle_value *pairs = arguments->count == 1 ? arguments->items[0] : NULL;
     if (pairs && pairs->kind == PICKLE_DICT) {
-        if (!items_append(m, dict, pairs->items, pairs->count)) return false;
+        if (!items_copy(m, dict, pairs)) return false;
     } else if (pairs && (pairs->kind == PICKLE_LIST || pairs->kind == PICKLE_TUPLE)) {
         for (size_t i = 0; i < pairs->count; i++) {
             const pickle_value *pair = pairs->items[i];
             if ((pair->kind != PICKLE_LIST && pair->kind != PICKLE_TUPLE) || pair->count != 2) {
                 return fail(m, "a dictionary of what are no pairs");
             }
-            if (!items_append(m, dict, pair->items, 2)) return false;
+            if (!items_copy(m, dict, pair)) return false;
         }
     }
     return push(m, dict);
@@ -462,7 +480,7 @@ static bool op_call(machine *m, int unused)
     case ACTION_TENSOR:
         if (arguments->count < 4)
             return fail(m, "a tensor without storage, offset, size and stride");
-        return push_items(m, PICKLE_TENSOR, arguments->items, arguments->count);
+        return push_copy(m, PICKLE_TENSOR, arguments);
     case ACTION_FIRST:
         if (arguments->count < 1) return fail(m, "a call without arguments");
         return push(m, arguments->items[0]);
@@ -478,7 +496,7 @@ static bool op_build(machine *m, int unused)
     pickle_value *state = pop(m), *object = state ? top(m) : NULL;
     if (!object) return false;
     if (object->kind != PICKLE_DICT || object->count > 0 || state->kind != PICKLE_DICT) return true;
-    return items_append(m, object, state->items, state->count);
+    return items_copy(m, object, state);
 }
 
 static bool op_persistent(machine *m, int unused)
@@ -487,7 +505,7 @@ static bool op_persistent(machine *m, int unused)
     if (!id) return false;
     if (id->kind != PICKLE_TUPLE || id->count < 5)
         return fail(m, "a persistent id that is no storage");
-    return push_items(m, PICKLE_STORAGE, id->items, id->count);
+    return push_copy(m, PICKLE_STORAGE, id);
 }
 
 static bool op_put(machine *m, int width)

@@ -49,13 +49,13 @@ typedef struct pickle_arena {
 void pickle_arena_free(pickle_arena *a);
 
 /* Runs one pickle at the start of bytes[0..size). Returns its value and sets *used to the bytes it
-   took; NULL on error (STATUS_DATA with the position; `path` is for the message). The value may
-   share and even contain itself: walk it with a limit. */
+   took; NULL on error (STATUS_DATA with the position; `path` is for the message). Memory is bounded
+   by `size`. The value may share and even contain itself: walk it with a limit. */
 const pickle_value *pickle_read(pickle_arena *a, const unsigned char *bytes, size_t size,
                                 size_t *used, const char *path, error *e);
 
-/* The value of a text key; NULL when `dict` is none or has no such key. The last of equal keys
- * counts. */
+/* The value of a text key; NULL when `dict` is not a dictionary or lacks the key. The last of equal
+ * keys counts. */
 const pickle_value *pickle_get(const pickle_value *dict, const char *key);
 
 #endif

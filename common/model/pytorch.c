@@ -15,7 +15,8 @@ enum {
     DEPTH_LIMIT = 32,
     VISIT_LIMIT = 1000000,
     NAME_LIMIT = 1000,
-    EXPANDED_LIMIT = 1 << 24, /* elements of a tensor that repeats a smaller storage */
+    EXPANDED_LIMIT = 1 << 24, /* elements in a file of tensors that repeat smaller storages */
+    TEXT_LIMIT = 64 << 20,    /* bytes of names and metadata made here */
 };
 
 /* The ten bytes with which a file older than the zip format begins, as a pickled number. */
@@ -49,9 +50,10 @@ typedef struct checkpoint {
     storage *storages;
     size_t storage_count, storage_capacity;
     char **texts; /* names and metadata made here */
-    size_t text_count, text_capacity;
+    size_t text_count, text_capacity, text_bytes;
     size_t tensor_capacity, metadata_capacity, visits;
-    int cached; /* the storage whose bytes are kept; -1: none */
+    int64_t expanded; /* elements */
+    int cached;       /* the storage whose bytes are kept; -1: none */
     unsigned char *cache;
 } checkpoint;
 
@@ -81,11 +83,17 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size, erro
 
 static const char *text_keep(checkpoint *c, const char *text, error *e)
 {
+    size_t size = strlen(text) + 1;
+    if (size > TEXT_LIMIT - c->text_bytes) {
+        error_set(e, STATUS_DATA, "%s: too many names", c->source.path);
+        return NULL;
+    }
     if (!grow((void **)&c->texts, c->text_count, &c->text_capacity, sizeof *c->texts, e))
         return NULL;
-    char *copy = memory_allocate(strlen(text) + 1, 1, e);
-    if (copy) c->texts[c->text_count++] = strcpy(copy, text);
-    return copy;
+    char *copy = memory_allocate(size, 1, e);
+    if (!copy) return NULL;
+    c->text_bytes += size;
+    return c->texts[c->text_count++] = memcpy(copy, text, size);
 }
 
 /* ---- The description ------------------------------------------------------------------------ */
@@ -157,7 +165,7 @@ static bool integers_read(const pickle_value *tuple, int64_t *out, int *count)
     return true;
 }
 
-/* Every element must lie inside the storage. */
+/* Does every element lie inside the storage? */
 static bool tensor_fits(const tensor *t, int64_t storage_count)
 {
     int64_t last = t->offset, step;
@@ -168,7 +176,16 @@ static bool tensor_fits(const tensor *t, int64_t storage_count)
             return false;
         }
     }
-    return last < storage_count && (t->count <= storage_count || t->count <= EXPANDED_LIMIT);
+    return last < storage_count;
+}
+
+/* Strides of 0 make tensors of any size of a single element. */
+static bool expansion_bounded(checkpoint *c, const tensor *t, int64_t storage_count)
+{
+    if (t->count <= storage_count) return true;
+    if (t->count > EXPANDED_LIMIT - c->expanded) return false;
+    c->expanded += t->count;
+    return true;
 }
 
 static bool tensor_add(tensor_file *f, const pickle_value *value, const char *name, error *e)
@@ -194,6 +211,8 @@ static bool tensor_add(tensor_file *f, const pickle_value *value, const char *na
         !tensor_fits(&t, s->count)) {
         return wrong(f, name, "reaches outside its storage", e);
     }
+    if (!expansion_bounded(c, &t, s->count))
+        return wrong(f, name, "repeats a storage too often", e);
     t.name = text_keep(c, name, e);
     if (!t.name ||
         !grow((void **)&f->tensors, f->count, &c->tensor_capacity, sizeof *f->tensors, e))
@@ -478,27 +497,28 @@ static bool open_legacy(tensor_file *f, error *e)
     return describe(f, part[3], e) && legacy_storages_locate(f, part[4], (int64_t)at, e);
 }
 
-tensor_file *pytorch_open(const char *path, error *e)
+tensor_file *pytorch_from_source(source s, error *e)
 {
     tensor_file *f = memory_zeroed(1, sizeof *f, e);
     checkpoint *c = memory_zeroed(1, sizeof *c, e);
-    if (!f || !c) {
+    char *path = memory_allocate(strlen(s.path) + 1, 1, e);
+    if (!f || !c || !path) {
         free(f);
         free(c);
+        free(path);
+        source_close(&s);
         return NULL;
     }
-    *f = (tensor_file){.reader = c, .load = checkpoint_load, .close = checkpoint_close};
+    *f = (tensor_file){.path = strcpy(path, s.path),
+                       .reader = c,
+                       .load = checkpoint_load,
+                       .close = checkpoint_close};
     c->cached = -1;
-    c->source.fd = -1;
-    f->path = strdup(path);
-    if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
-    unsigned char head[16] = {0};
-    bool ok = f->path && source_open(&c->source, f->path, e);
-    size_t size = ok && c->source.size < 16 ? (size_t)c->source.size : 16;
-    ok = ok && source_read(&c->source, 0, head, size, e);
-    if (ok && !pytorch_looks_like(head, size))
-        ok = error_set(e, STATUS_DATA, "%s: no PyTorch checkpoint", path);
-    if (ok && (head[0] == 'P' ? open_zip(f, e) : open_legacy(f, e)) && tensor_file_sort(f, e))
+    c->source = s;
+    c->source.path = path;
+    unsigned char first;
+    bool ok = source_read(&c->source, 0, &first, 1, e);
+    if (ok && (first == 'P' ? open_zip(f, e) : open_legacy(f, e)) && tensor_file_sort(f, e))
         return f;
     tensor_file_close(f);
     return NULL;

@@ -7,13 +7,19 @@
 #ifndef BLADES_MODEL_PYTORCH_H
 #define BLADES_MODEL_PYTORCH_H
 
+#include "model/source.h"
 #include "model/tensor.h"
 
-/* Opens a checkpoint (a path; a pipe is read whole). STATUS_DATA names the file and what is wrong
- * or refused. */
-tensor_file *pytorch_open(const char *path, error *e);
+enum { PYTORCH_HEAD = 16 }; /* bytes that tell a checkpoint from other files */
 
-/* Do these first bytes (16 are enough) belong to a zip archive or a pickle? */
+/* Do the first bytes of a file, as many as there are up to PYTORCH_HEAD, belong to a zip archive or
+   a pickle? */
 bool pytorch_looks_like(const unsigned char *head, size_t size);
+
+/* The checkpoint in a source for which pytorch_looks_like is true; the source is taken over, also
+   on failure. NULL on error: STATUS_DATA says what is wrong or refused. Close with
+   tensor_file_close.
+ */
+tensor_file *pytorch_from_source(source s, error *e);
 
 #endif

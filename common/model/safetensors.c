@@ -1,9 +1,7 @@
 /* The safetensors format: reading, with every number checked, and writing. */
 #include "model/safetensors.h"
 
-#include "cli/cli.h"
 #include "cli/output.h"
-#include "model/source.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -31,7 +29,6 @@ static bool reader_load(const tensor_file *f, const tensor *t, void *bytes, erro
 static void reader_close(tensor_file *f)
 {
     reader *r = f->reader;
-    if (!r) return;
     json_decref(r->header);
     source_close(&r->source);
     free(r);
@@ -184,25 +181,34 @@ static bool table_read(tensor_file *f, reader *r, error *e)
     return layout_check(f, data_size, e) && tensor_file_sort(f, e);
 }
 
-tensor_file *safetensors_open(const char *path, error *e)
+tensor_file *safetensors_from_source(source s, error *e)
 {
     tensor_file *f = memory_zeroed(1, sizeof *f, e);
     reader *r = memory_zeroed(1, sizeof *r, e);
-    if (!f || !r) {
+    char *path = memory_allocate(strlen(s.path) + 1, 1, e);
+    if (!f || !r || !path) {
         free(f);
         free(r);
+        free(path);
+        source_close(&s);
         return NULL;
     }
-    *f = (tensor_file){
-        .format = "safetensors", .reader = r, .load = reader_load, .close = reader_close};
-    r->source.fd = -1;
-    f->path = strdup(cli_input_name(path));
-    if (!f->path) error_set(e, STATUS_SYSTEM, "out of memory");
-    bool opened = f->path && source_open(&r->source, path, e);
-    r->source.path = f->path;
-    if (opened && header_read(r, e) && table_read(f, r, e)) return f;
+    *f = (tensor_file){.path = strcpy(path, s.path),
+                       .format = "safetensors",
+                       .reader = r,
+                       .load = reader_load,
+                       .close = reader_close};
+    r->source = s;
+    r->source.path = path;
+    if (header_read(r, e) && table_read(f, r, e)) return f;
     tensor_file_close(f);
     return NULL;
+}
+
+tensor_file *safetensors_open(const char *path, error *e)
+{
+    source s;
+    return source_open(&s, path, e) ? safetensors_from_source(s, e) : NULL;
 }
 
 tensor_file *safetensors_open_kind(const char *path, const char *kind, error *e)

@@ -4,12 +4,16 @@
 #ifndef BLADES_MODEL_SAFETENSORS_H
 #define BLADES_MODEL_SAFETENSORS_H
 
+#include "model/source.h"
 #include "model/tensor.h"
 
 /* Opens a file, regular or not ("-": standard input). Header length, JSON, types, shapes, offsets,
    gaps and overlaps are all checked: STATUS_DATA says what is wrong. NULL on error; else close with
    tensor_file_close. */
 tensor_file *safetensors_open(const char *path, error *e);
+
+/* The same of a source that is open, which is taken over, also on failure. */
+tensor_file *safetensors_from_source(source s, error *e);
 
 /* Like safetensors_open for a file whose metadata key "blades_kind" must be `kind` ("model", "gmm",
    ...); STATUS_DATA says what the file is instead. */

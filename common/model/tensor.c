@@ -3,15 +3,13 @@
 
 #include "model/pytorch.h"
 #include "model/safetensors.h"
+#include "nn/bf16.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -53,22 +51,6 @@ float half_to_float(uint16_t half)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-float bfloat16_to_float(uint16_t bits)
-{
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
-}
-
-uint16_t float_to_bfloat16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 64);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 int64_t tensor_shape_count(int rank, const int64_t *shape)
@@ -140,29 +122,22 @@ const char *tensor_file_metadata(const tensor_file *f, const char *key)
 
 tensor_file *tensor_file_open(const char *path, error *e)
 {
-    if (strcmp(path, "-") == 0) return safetensors_open(path, e);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        error_set(e, STATUS_NO_INPUT, "%s: ", path);
+    source s;
+    unsigned char head[PYTORCH_HEAD];
+    if (!source_open(&s, path, e)) return NULL;
+    size_t size = s.size < PYTORCH_HEAD ? (size_t)s.size : PYTORCH_HEAD;
+    if (!source_read(&s, 0, head, size, e)) {
+        source_close(&s);
         return NULL;
     }
-    unsigned char head[16] = {0};
-    ssize_t size = pread(fd, head, sizeof head, 0);
-    int pread_errno = errno;
-    close(fd);
-    if (size < 0 && pread_errno != ESPIPE) {
-        errno = pread_errno;
-        error_set(e, errno == EISDIR ? STATUS_NO_INPUT : STATUS_IO, "%s: ", path);
-        return NULL;
-    }
-    if (size > 0 && pytorch_looks_like(head, (size_t)size)) return pytorch_open(path, e);
-    return safetensors_open(path, e);
+    return pytorch_looks_like(head, size) ? pytorch_from_source(s, e)
+                                          : safetensors_from_source(s, e);
 }
 
 void tensor_file_close(tensor_file *f)
 {
     if (!f) return;
-    if (f->close) f->close(f);
+    f->close(f);
     free(f->tensors);
     free(f->metadata);
     free(f->path);
@@ -195,7 +170,7 @@ static double element_number(tensor_type type, const unsigned char *bytes, int64
     case TENSOR_F16:
         return half_to_float(u.u16);
     case TENSOR_BF16:
-        return bfloat16_to_float(u.u16);
+        return bf16_to_float(u.u16);
     case TENSOR_I64:
         return (double)u.i64;
     case TENSOR_I32:

@@ -49,7 +49,7 @@ typedef struct tensor {
    large file costs no memory until then. Fields are read-only for callers. */
 typedef struct tensor_file tensor_file;
 struct tensor_file {
-    char *path;
+    char *path;         /* for messages: "standard input" for "-" */
     const char *format; /* "safetensors", "pytorch-zip", "pytorch-legacy" */
     tensor *tensors;    /* sorted by name */
     size_t count;
@@ -60,8 +60,9 @@ struct tensor_file {
     void (*close)(tensor_file *f);
 };
 
-/* Opens a safetensors file or a PyTorch checkpoint, told apart by their first bytes. NULL on error:
-   STATUS_NO_INPUT when it cannot be opened, STATUS_DATA when it is neither or broken. */
+/* Opens a safetensors file or a PyTorch checkpoint, told apart by their first bytes ("-": standard
+   input; a pipe is read whole, into memory). NULL on error: STATUS_NO_INPUT when it cannot be
+   opened, STATUS_DATA when it is neither or broken. */
 tensor_file *tensor_file_open(const char *path, error *e);
 void tensor_file_close(tensor_file *f); /* NULL is fine */
 
@@ -91,9 +92,7 @@ int64_t tensor_shape_count(int rank, const int64_t *shape);
 /* For the readers: sorts tensors and metadata; false and STATUS_DATA when a name appears twice. */
 bool tensor_file_sort(tensor_file *f, error *e);
 
-/* Half precision to single, and bfloat16 to single and back (to nearest, ties to even). */
+/* Half precision to single. */
 float half_to_float(uint16_t half);
-float bfloat16_to_float(uint16_t bits);
-uint16_t float_to_bfloat16(float value);
 
 #endif

@@ -332,11 +332,6 @@ void text_encoder_free(text_encoder *t)
     free(t);
 }
 
-int text_encoder_count(const text_encoder *t)
-{
-    return t->trie.sequences;
-}
-
 int text_encoder_nodes(const text_encoder *t)
 {
     return t->trie.nodes;

@@ -47,7 +47,6 @@ text_encoder *text_encoder_create(const text_config *config, const parameter_tab
                                   const token_sequences *sequences, int slots, error *e);
 void text_encoder_free(text_encoder *t); /* NULL is fine */
 
-int text_encoder_count(const text_encoder *t); /* prompts */
 int text_encoder_nodes(const text_encoder *t); /* token positions computed */
 
 /* features (count, D) of the prompts under `values` (table->total floats); keeps what the other two

@@ -385,12 +385,12 @@ int tokenizer_size(const tokenizer *t)
     return t->size;
 }
 
-int tokenizer_start(const tokenizer *t)
+static int token_start(const tokenizer *t)
 {
     return t->size - 2;
 }
 
-int tokenizer_end(const tokenizer *t)
+static int token_end(const tokenizer *t)
 {
     return t->size - 1;
 }
@@ -423,11 +423,11 @@ static int symbols_merge(const tokenizer *t, int32_t *id, int count)
 static int word_encode(const tokenizer *t, const char *word, int length, int32_t *id)
 {
     if (length == 15 && memcmp(word, "<|startoftext|>", 15) == 0) {
-        *id = tokenizer_start(t);
+        *id = token_start(t);
         return 1;
     }
     if (length == 13 && memcmp(word, "<|endoftext|>", 13) == 0) {
-        *id = tokenizer_end(t);
+        *id = token_end(t);
         return 1;
     }
     if (!t->pairs) {
@@ -447,12 +447,12 @@ int tokenizer_encode(const tokenizer *t, const char *text, int32_t **ids, error 
     *ids = memory_allocate((size_t)w.start[w.count] + 2, sizeof **ids, e);
     int count = *ids ? 0 : -1;
     if (*ids) {
-        (*ids)[count++] = tokenizer_start(t);
+        (*ids)[count++] = token_start(t);
         for (int i = 0; i < w.count; i++) {
             count += word_encode(t, w.bytes + w.start[i], (int)(w.start[i + 1] - w.start[i]),
                                  *ids + count);
         }
-        (*ids)[count++] = tokenizer_end(t);
+        (*ids)[count++] = token_end(t);
     }
     text_words_free(&w);
     return count;

@@ -27,11 +27,11 @@ const char *tokenizer_kind(const tokenizer *t);
 const char *tokenizer_text(const tokenizer *t);
 tokenizer *tokenizer_parse(const char *kind, const char *text, error *e);
 
-int tokenizer_size(const tokenizer *t);  /* number of ids */
-int tokenizer_start(const tokenizer *t); /* size - 2 */
-int tokenizer_end(const tokenizer *t);   /* size - 1: the largest, as CLIP's argmax expects */
+/* The number of ids. The start token's is size - 2, the end token's size - 1: the largest, as
+   CLIP's argmax expects. */
+int tokenizer_size(const tokenizer *t);
 
-/* Encodes a UTF-8 text (bytes that are no UTF-8 become U+FFFD) with start and end tokens. *ids:
+/* Encodes a UTF-8 text (bytes that are not UTF-8 become U+FFFD) with start and end tokens. *ids:
    caller frees; returns their number, -1 on error. STATUS_DATA when the text is longer than
    TOKENIZER_TEXT_LIMIT. */
 int tokenizer_encode(const tokenizer *t, const char *text, int32_t **ids, error *e);

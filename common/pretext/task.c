@@ -377,23 +377,10 @@ failed:
 
 task_list *task_list_read(const char *path, error *e)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        error_set(e, STATUS_NO_INPUT, "%s: ", path);
-        return NULL;
-    }
-    json_error_t where;
-    json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
-    bool unreadable = ferror(file) != 0;
-    fclose(file);
-    task_list *list = NULL;
-    if (unreadable) {
-        error_set(e, STATUS_IO, "%s: ", path);
-    } else if (!root) {
-        error_set(e, STATUS_DATA, "%s:%d: %s", path, where.line, where.text);
-    } else if (!(list = list_from_json(root, true, e))) {
-        error_context(e, "%s", path);
-    }
+    json_t *root = json_file_read(path, e);
+    if (!root) return NULL;
+    task_list *list = list_from_json(root, true, e);
+    if (!list) error_context(e, "%s", path);
     json_decref(root);
     return list;
 }

@@ -3,6 +3,7 @@
 
 #include "cli/text.h"
 #include "stream/number.h"
+#include "stream/writer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -198,8 +199,47 @@ json_t *json_from_object(const msgpack_object *o)
     return value_to_json(&context, o);
 }
 
+char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
+{
+    stream_chunk chunk = {0};
+    msgpack_unpacked record;
+    json_t *json = NULL;
+    record_begin(&chunk, "provenance");
+    put_provenance(&chunk, c, previous);
+    record_end(&chunk);
+    msgpack_unpacked_init(&record);
+    if (!chunk.failed && msgpack_unpack_next(&record, chunk.bytes.data, chunk.bytes.size, NULL) ==
+                             MSGPACK_UNPACK_SUCCESS)
+        json = json_from_object(&record.data);
+    char *text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
+    if (!text) error_set(e, STATUS_SYSTEM, "out of memory");
+    json_decref(json);
+    msgpack_unpacked_destroy(&record);
+    stream_chunk_free(&chunk);
+    return text;
+}
+
 /* ---- From JSON ----------------------------------------------------------------------------------
  */
+
+json_t *json_file_read(const char *path, error *e)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        error_set(e, STATUS_NO_INPUT, "%s: ", path);
+        return NULL;
+    }
+    json_error_t where;
+    json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
+    if (ferror(file)) /* a folder, too, can be opened */
+        error_set(e, STATUS_IO, "%s: ", path);
+    else if (!root)
+        error_set(e, STATUS_DATA, "%s:%d: %s", path, where.line, where.text);
+    fclose(file);
+    if (!e->status) return root;
+    json_decref(root);
+    return NULL;
+}
 
 static msgpack_object json_to_object(const json_t *value, msgpack_zone *zone, bool *failed);
 

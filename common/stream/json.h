@@ -15,9 +15,17 @@
 bool json_print_record(const msgpack_object *map, const msgpack_object *header, bool base64,
                        FILE *to, const char *name, error *e);
 
-/* A value as JSON, like json_print_record's without base64 and header. Caller json_decrefs; NULL:
-   no memory. */
+/* A value as JSON, like json_print_record's without base64 and header. Caller json_decrefs; NULL
+   when out of memory. */
 json_t *json_from_object(const msgpack_object *o);
+
+/* What put_provenance writes for what a tool makes (with provenance not left out), as the text of a
+   JSON array; the caller frees. NULL and STATUS_SYSTEM when out of memory. */
+char *json_provenance(const cli *c, const msgpack_object *previous, error *e);
+
+/* The JSON in a file (caller json_decrefs), whose objects must not repeat a key. NULL on error:
+   STATUS_NO_INPUT, STATUS_IO, or STATUS_DATA with the line. */
+json_t *json_file_read(const char *path, error *e);
 
 /* Adds a JSON value of any depth under a key to the map being built, or to an array with key NULL.
  */

@@ -14,8 +14,8 @@
 enum { READ_SIZE = 1 << 16, HEAD_SIZE = 16 };
 
 struct stream_reader {
-    const cli_strings *inputs;
-    size_t input; /* index of the one being read */
+    cli_strings inputs; /* copies */
+    size_t input;       /* index of the one being read */
     int descriptor;
     unsigned char *bytes; /* bytes[begin..end) are read and not used yet */
     size_t begin, end, capacity;
@@ -31,8 +31,8 @@ struct stream_reader {
 
 const char *stream_reader_input(const stream_reader *r)
 {
-    size_t i = r->input < r->inputs->count ? r->input : r->inputs->count - 1;
-    return cli_input_name(r->inputs->item[i]);
+    size_t i = r->input < r->inputs.count ? r->input : r->inputs.count - 1;
+    return cli_input_name(r->inputs.item[i]);
 }
 
 static void close_input(stream_reader *r)
@@ -71,7 +71,7 @@ static bool open_input(stream_reader *r, error *e)
 {
     struct stat status;
     r->at_end = r->counted = false;
-    r->descriptor = input_open(r->inputs->item[r->input], &status, e);
+    r->descriptor = input_open(r->inputs.item[r->input], &status, e);
     if (r->descriptor < 0) return false;
     while (r->end < HEAD_SIZE && !r->at_end)
         if (!fill_bytes(r, e)) return false;
@@ -187,7 +187,7 @@ static int begin_segment(stream_reader *r, error *e)
             return -1;
         }
         close_input(r);
-        if (++r->input == r->inputs->count) return 0;
+        if (++r->input == r->inputs.count) return 0;
         if (!open_input(r, e)) return -1;
     }
     if (found < 0) return -1;
@@ -231,9 +231,9 @@ static int read_record(stream_reader *r, stream_record **out, error *e)
 
 static void find_total(stream_reader *r)
 {
-    for (size_t i = 0; i < r->inputs->count; i++) {
+    for (size_t i = 0; i < r->inputs.count; i++) {
         struct stat status;
-        if (!input_describe(r->inputs->item[i], &status) || !S_ISREG(status.st_mode)) {
+        if (!input_describe(r->inputs.item[i], &status) || !S_ISREG(status.st_mode)) {
             r->total = 0;
             return;
         }
@@ -241,14 +241,25 @@ static void find_total(stream_reader *r)
     }
 }
 
+static bool copy_inputs(stream_reader *r, const cli_strings *inputs, error *e)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        char *copy = strdup(inputs->item[i]);
+        if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
+        if (cli_strings_add(&r->inputs, copy, e)) continue;
+        free(copy);
+        return false;
+    }
+    return true;
+}
+
 stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e)
 {
     stream_reader *r = memory_zeroed(1, sizeof *r, e);
     if (!r) return NULL;
-    r->inputs = inputs;
     r->descriptor = -1;
-    find_total(r);
-    if (open_input(r, e) && begin_segment(r, e) > 0 &&
+    if (copy_inputs(r, inputs, e)) find_total(r);
+    if (!e->status && open_input(r, e) && begin_segment(r, e) > 0 &&
         stream_segment_usable(&r->segment, stream_reader_input(r), kinds, e))
         return r;
     stream_reader_close(r);
@@ -264,7 +275,7 @@ int stream_reader_next(stream_reader *r, stream_record **out, error *e)
 {
     for (;;) {
         if (!r->segment.open) {
-            if (r->input == r->inputs->count) return 0;
+            if (r->input == r->inputs.count) return 0;
             int begun = begin_segment(r, e);
             if (begun <= 0) return begun;
         }
@@ -285,6 +296,8 @@ void stream_reader_close(stream_reader *r)
     stream_record_free(r->header);
     stream_segment_free(&r->segment);
     free(r->bytes);
+    for (size_t i = 0; i < r->inputs.count; i++) free((char *)r->inputs.item[i]);
+    cli_strings_free(&r->inputs);
     free(r);
 }
 

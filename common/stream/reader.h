@@ -12,13 +12,14 @@ typedef struct stream_reader stream_reader;
 /* Opens the inputs ("-": standard input), read one after the other as if concatenated, and reads
    the first header. `kinds`: NULL-ended list of the kinds that can be used; NULL: any. Errors:
    as input_open's, and STATUS_DATA when it is no stream of these kinds.
-   NULL on error. The reader keeps using `inputs`, which must outlive it. */
+   NULL on error. `inputs` is copied. */
 stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e);
 
 /* The header of the current segment (a map), valid until a record of a later segment is read. */
 const msgpack_object *stream_reader_header(const stream_reader *r);
 
-/* The name of the input that the last record or header came from, for messages. */
+/* The name of the input that the last record or header came from, for messages; valid until the
+   reader is closed. */
 const char *stream_reader_input(const stream_reader *r);
 
 /* The next record, error records included: 1 with *out set (caller frees with stream_record_free),

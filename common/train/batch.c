@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum { IMAGES_LIMIT = 65536, SIZE_LIMIT = 4096 };
-static const int64_t number_limit = 1000000000000000; /* of steps and epochs */
 
 /* ---- The header -------------------------------------------------------------------------------
  */
@@ -15,9 +14,9 @@ static bool read_count(const msgpack_object *map, const char *key, int64_t *coun
 {
     int64_t value;
     if (!object_integer(map, key, &value)) return true;
-    if (value < 0 || value > number_limit)
+    if (value < 0 || value > BATCH_NUMBER_LIMIT)
         return error_set(e, STATUS_DATA, "the header's %s is %lld, not 0 to %lld", key,
-                         (long long)value, (long long)number_limit);
+                         (long long)value, (long long)BATCH_NUMBER_LIMIT);
     *count = value;
     return true;
 }
@@ -129,8 +128,10 @@ static bool take_pixels(batch *b, error *e)
     b->step = -1;
     object_integer(map, "step", &b->step);
     object_integer(map, "epoch", &b->epoch);
-    if (b->step < -1 || b->step > number_limit || b->epoch < 0 || b->epoch > number_limit)
-        return error_set(e, STATUS_DATA, "step or epoch is not 0 to %lld", (long long)number_limit);
+    if (b->step < -1 || b->step > BATCH_NUMBER_LIMIT || b->epoch < 0 ||
+        b->epoch > BATCH_NUMBER_LIMIT)
+        return error_set(e, STATUS_DATA, "step or epoch is not 0 to %lld",
+                         (long long)BATCH_NUMBER_LIMIT);
     return true;
 }
 
@@ -182,7 +183,7 @@ batch_place batch_place_after(batch_place last, const batch *next)
     bool numbered = last.step >= 0 && next->step >= 0;
     bool anew = next->epoch < last.epoch || (numbered && next->step <= last.step);
     int64_t running = last.running + (anew ? 1 : next->epoch - last.epoch);
-    if (running > number_limit) running = number_limit;
+    if (running > BATCH_NUMBER_LIMIT) running = BATCH_NUMBER_LIMIT;
     return (batch_place){next->step, next->epoch, running};
 }
 

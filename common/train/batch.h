@@ -10,9 +10,12 @@
 
 #include <signal.h>
 
+/* The largest number of steps or epochs. */
+#define BATCH_NUMBER_LIMIT INT64_C(1000000000000000)
+
 /* The labels of one task: one of the three, as the task's kind says. */
 typedef union batch_labels {
-    const void *any;        /* NULL: the batch says nothing of this task */
+    const void *any;        /* NULL if the batch has no labels for this task */
     const int32_t *classes; /* (n): categorical, coarse; -1 missing */
     const float *values;    /* (n): ordinal; NaN missing */
     const uint8_t *regions; /* (n, classes): fine; 255 missing */
@@ -21,7 +24,7 @@ typedef union batch_labels {
 typedef struct batch {
     int count;             /* n images, at most 65536 */
     int size;              /* height and width */
-    int64_t step, epoch;   /* as the stream numbers them; step -1: not numbered */
+    int64_t step, epoch;   /* as the stream numbers them; step -1: unnumbered */
     const uint8_t *pixels; /* (n, size, size, 3), within the record */
     batch_labels *labels;  /* one a task */
     stream_record *record;
@@ -31,13 +34,14 @@ typedef struct batch {
 
 typedef struct batch_pair {
     batch *train;
-    batch *validation; /* NULL: none followed */
+    batch *validation; /* NULL if none followed */
+    int64_t errors;    /* error records in the stream so far */
 } batch_pair;
 
 /* What a batch stream's header says; all of it may be missing but the tasks. */
 typedef struct batch_header {
-    int64_t steps;               /* 0: not said */
-    preprocessing preprocessing; /* unchanged where not said */
+    int64_t steps;               /* 0: not stated */
+    preprocessing preprocessing; /* unchanged where not stated */
 } batch_header;
 
 /* Fields of `h` that the header does not hold keep what they were. STATUS_DATA when one makes no
@@ -51,15 +55,16 @@ void batch_free(batch *b); /* NULL is fine */
 bool batch_is_training(const stream_record *record);
 void batch_pair_free(batch_pair *pair);
 
-/* How far into its streams a run is. */
+/* Progress through the streams. */
 typedef struct batch_place {
-    int64_t step, epoch; /* of the last training batch as its stream numbers them; step -1: not */
-    int64_t running;     /* its epoch, counted on over streams that each begin at 0 */
+    int64_t step,
+        epoch; /* of the last training batch as its stream numbers them; step -1: unnumbered */
+    int64_t running; /* its epoch, counted on over streams that each begin at 0 */
 } batch_place;
 
 batch_place batch_place_start(void);
-/* The place of `next`, a training batch that follows `last`. A stream that begins its steps or
-   epochs anew begins the next running epoch. */
+/* The place of `next`, a training batch that follows `last`. A stream that restarts its step or
+   epoch numbers starts the next running epoch. */
 batch_place batch_place_after(batch_place last, const batch *next);
 
 /* Are all the names, kinds, classes and prompts the same? Level cuts may differ. */
@@ -74,12 +79,10 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
    reader and tasks stay in use until the process ends and must not be freed. */
 bool batch_source_close(batch_source *s);
 
-/* The next pair (caller frees with batch_pair_free): 1, 0 at the end, -1 on error; -2 when
- *interrupted became true by a signal while waiting. */
+/* The next pair (caller frees with batch_pair_free): 1, 0 at the end (where pair->errors counts
+   those of the whole stream), -1 on error; -2 when *interrupted became true by a signal while
+   waiting. */
 int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atomic_t *interrupted,
                       error *e);
-
-/* Error records met so far. */
-int64_t batch_source_errors(const batch_source *s);
 
 #endif

@@ -19,10 +19,9 @@ struct batch_source {
     int result;
     batch_pair pair;
     error failure;
-    int64_t errors;
     /* The thread's own: */
     batch *held; /* a training batch that ended the pair before it */
-    int64_t segment;
+    int64_t segment, errors;
 };
 
 static bool check_segment(batch_source *s, const stream_record *record, error *e)
@@ -102,6 +101,7 @@ static void *read_ahead(void *argument)
         while (sem_wait(&s->wanted) != 0) continue;
         if (s->stop) break;
         s->result = read_pair(s, &s->pair, &s->failure);
+        s->pair.errors = s->errors;
         sem_post(&s->ready);
     } while (s->result > 0);
     sem_post(&s->ended);
@@ -178,6 +178,7 @@ int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atom
 {
     if (!wait_ready(s, interrupted)) return -2;
     int result = s->result;
+    if (result == 0) pair->errors = s->pair.errors;
     if (result > 0) {
         *pair = s->pair;
         s->pair = (batch_pair){0};
@@ -187,9 +188,4 @@ int batch_source_next(batch_source *s, batch_pair *pair, const volatile sig_atom
         sem_post(&s->ready); /* the answer stays the same */
     }
     return result;
-}
-
-int64_t batch_source_errors(const batch_source *s)
-{
-    return s->errors;
 }

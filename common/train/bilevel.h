@@ -20,6 +20,7 @@
 #include "train/lambda.h"
 #include "train/network.h"
 #include "train/optimizer.h"
+#include "train/schedule.h"
 
 typedef enum hypergradient_kind { HYPERGRADIENT_JVP, HYPERGRADIENT_FD } hypergradient_kind;
 

@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include "stream/number.h"
+#include "train/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +17,19 @@ typedef struct moment_source {
 
 static bool produce_moment(const void *context, void *elements, error *e)
 {
-    const moment_source *source = context;
-    vector_gather(source->plan, source->vector, elements);
+    const moment_source *moment = context;
+    vector_gather(moment->plan, moment->vector, elements);
     return true;
 }
 
-static safetensors_entry moment_entry(const char *name, const moment_source *source)
+static safetensors_entry moment_entry(const char *name, const moment_source *moment)
 {
     return (safetensors_entry){.name = name,
                                .type = TENSOR_F32,
                                .rank = 1,
-                               .shape = {(int64_t)source->plan->trained_total},
+                               .shape = {(int64_t)moment->plan->trained_total},
                                .produce = produce_moment,
-                               .context = source};
+                               .context = moment};
 }
 
 static safetensors_entry lambda_entry(const char *name, int count, const double *data)
@@ -71,8 +72,6 @@ bool checkpoint_write(const char *path, const model *m, const optimizer *o, cons
     return written;
 }
 
-static const json_int_t count_limit = 1000000000000000; /* of steps and epochs */
-
 /* ---- Reading -----------------------------------------------------------------------------------
  */
 
@@ -91,7 +90,7 @@ static bool damaged(const char *path, error *e)
 
 static bool counts(json_int_t number)
 {
-    return number >= 0 && number <= count_limit;
+    return number >= 0 && number <= BATCH_NUMBER_LIMIT;
 }
 
 /* Older checkpoints lack the place, of runs whose epochs were those of the stream. */
@@ -118,7 +117,7 @@ static bool unpack_state(json_t *json, checkpoint_state *state)
                                 .place = {stream_step, stream_epoch, epoch},
                                 .settings = settings};
     return counts(steps) && log_position >= 0 && trace_position >= 0 && seed >= 0 &&
-           stream_step >= -1 && stream_step < count_limit && counts(stream_epoch) &&
+           stream_step >= -1 && stream_step < BATCH_NUMBER_LIMIT && counts(stream_epoch) &&
            counts(epoch) && json_is_object(settings);
 }
 

@@ -70,10 +70,9 @@ static double fidelity(double p, double rest, double g, double *derivative)
 /* The loss of a pair whose expected levels differ by `difference`, and its derivative by it. */
 static double pair_loss(double difference, double g, double steepness, double *derivative)
 {
-    const double pi = 3.14159265358979323846;
     double x = steepness * difference, by_p;
     double loss = fidelity(0.5 * erfc(-x), 0.5 * erfc(x), g, &by_p);
-    *derivative = by_p * steepness / sqrt(pi) * exp(-x * x);
+    *derivative = by_p * steepness / sqrt(M_PI) * exp(-x * x);
     return loss;
 }
 

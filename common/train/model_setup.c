@@ -1,9 +1,7 @@
 /* What a training run begins with. */
 #include "train/model_setup.h"
 
-#include "stream/json.h"
 #include "stream/number.h"
-#include "stream/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +51,9 @@ static tokenizer *make_vocabulary(const trainer_options *o, const task_list *tas
 static bool initialise_from_file(model *m, const cli *c, const char *path, error *e)
 {
     model_report report = {0};
-    bool good = model_initialise(m, path, &report, e);
+    tensor_file *file = tensor_file_open(path, e);
+    bool good = file && model_initialise(m, file, &report, e);
+    tensor_file_close(file);
     if (good && (report.missing_count || report.unused_count || c->verbose))
         cli_note(c, "%s: %zu parameters found, %zu missing (random), %zu of the file not used",
                  path, report.found_count, report.missing_count, report.unused_count);
@@ -78,7 +78,7 @@ model *model_setup_create(const cli *c, const trainer_options *options, const pr
 model *model_setup_resume(const trainer_options *options, const task_list *tasks, error *e)
 {
     const char *path = options->resume;
-    model *m = model_read(path, NULL, e);
+    model *m = model_read(path, e);
     if (!m) return NULL;
     task_list *of = m->tasks ? task_list_parse(m->tasks, strlen(m->tasks), e) : NULL;
     bool same = of && batch_tasks_match(of, tasks);
@@ -144,32 +144,6 @@ bool model_setup_prompts(const model *m, const trainer_options *options, const t
 
 /* ---- What the file says ------------------------------------------------------------------------
  */
-
-char *model_setup_provenance(const cli *c, const msgpack_object *header, error *e)
-{
-    stream_chunk chunk = {0};
-    char *line = NULL, *text = NULL;
-    size_t size = 0, offset = 0;
-    msgpack_unpacked map;
-    msgpack_unpacked_init(&map);
-    record_begin(&chunk, "model");
-    put_provenance(&chunk, c, header);
-    record_end(&chunk);
-    FILE *memory = open_memstream(&line, &size);
-    bool good = !chunk.failed && memory &&
-                msgpack_unpack_next(&map, chunk.bytes.data, chunk.bytes.size, &offset) ==
-                    MSGPACK_UNPACK_SUCCESS &&
-                json_print_record(&map.data, &map.data, false, memory, "memory", e);
-    if (memory) fclose(memory);
-    json_t *json = good ? json_loads(line, 0, NULL) : NULL;
-    text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
-    if (!good) error_set(e, STATUS_SYSTEM, "out of memory");
-    json_decref(json);
-    free(line);
-    msgpack_unpacked_destroy(&map);
-    stream_chunk_free(&chunk);
-    return text;
-}
 
 bool model_setup_describe(model *m, const task_list *tasks, char *provenance, error *e)
 {

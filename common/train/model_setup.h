@@ -20,10 +20,6 @@ model *model_setup_resume(const trainer_options *options, const task_list *tasks
 bool model_setup_prompts(const model *m, const trainer_options *options, const task_list *tasks,
                          const char *input, token_sequences *out, error *e);
 
-/* The provenance of the model as a JSON array: that of the stream's header, and this tool. NULL on
-   error; the caller frees. */
-char *model_setup_provenance(const cli *c, const msgpack_object *header, error *e);
-
 /* Gives the model tasks and provenance (taken over; may be NULL) for its file. */
 bool model_setup_describe(model *m, const task_list *tasks, char *provenance, error *e);
 

@@ -3,9 +3,9 @@
 #ifndef BLADES_TRAIN_NETWORK_H
 #define BLADES_TRAIN_NETWORK_H
 
-#include "pretext/task.h"
 #include "model/image_encoder.h"
 #include "model/model.h"
+#include "pretext/task.h"
 #include "train/batch.h"
 #include "train/joint.h"
 #include "train/losses.h"

@@ -1,5 +1,7 @@
-/* Updates of the parameters, and how fast. */
+/* Updates of the parameters. */
 #include "train/optimizer.h"
+
+#include "train/vector.h"
 
 #include <math.h>
 
@@ -94,21 +96,4 @@ void optimizer_update(optimizer *o, float *values, const float *gradient, double
                        o->first + at);
     }
     if (o->kind == OPTIMIZER_ADAMW) decay_unused(o->plan, values, constants);
-}
-
-double gradient_clip(double norm, double limit)
-{
-    if (limit <= 0) return 1;
-    double factor = limit / (norm + 1e-6);
-    return factor < 1 ? factor : 1;
-}
-
-double schedule_factor(const schedule *s, int64_t step, int64_t epoch)
-{
-    const double pi = 3.14159265358979323846;
-    double rise = step < s->warmup ? (double)(step + 1) / (double)s->warmup : 1;
-    if (s->kind == SCHEDULE_CONSTANT) return rise;
-    int64_t past = step > s->warmup ? step - s->warmup : 0;
-    double part = s->steps ? (double)past / (double)s->steps : (double)epoch / (double)s->epochs;
-    return rise * 0.5 * (1 + cos(pi * (part < 1 ? part : 1)));
 }

@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "stream/json.h"
 #include "stream/number.h"
 #include "train/model_setup.h"
 #include "train/training_log.h"
@@ -27,6 +28,7 @@ typedef struct trainer {
     batch_source *source;
     batch_pair pair; /* the next to be trained on */
     bool paired;     /* `pair` holds it */
+    int64_t errors;  /* error records up to it */
     model *model;
     token_sequences sequences;
     plan plan;
@@ -122,6 +124,7 @@ static int next_pair(trainer *t, error *e)
     if (t->paired) return 1;
     int more = batch_source_next(t->source, &t->pair, t->interrupted, e);
     t->paired = more > 0;
+    if (more >= 0) t->errors = t->pair.errors;
     return more;
 }
 
@@ -314,8 +317,7 @@ static bool write_model(trainer *t, error *e)
 static bool finish(trainer *t, error *e)
 {
     const char *path = t->options->checkpoint;
-    int64_t errors = batch_source_errors(t->source);
-    if (errors > 0) cli_note(t->c, "%" PRId64 " error records in the stream", errors);
+    if (t->errors > 0) cli_note(t->c, "%" PRId64 " error records in the stream", t->errors);
     if (path && !save_checkpoint(t, e)) return false;
     if (!*t->interrupted) return write_model(t, e);
     if (path)
@@ -347,7 +349,7 @@ static bool open_source(trainer *t, error *e)
     if (!open_stream(t, e)) return false;
     t->options->stream_opened();
     if (t->c->provenance &&
-        !(t->provenance = model_setup_provenance(t->c, stream_reader_header(t->reader), e)))
+        !(t->provenance = json_provenance(t->c, stream_reader_header(t->reader), e)))
         return false;
     /* From here on the reader belongs to the source's thread. */
     t->source = batch_source_open(t->reader, t->tasks, e);

@@ -1,8 +1,8 @@
 /* Reading task weights. */
 #include "train/weights.h"
 
-#include <errno.h>
-#include <jansson.h>
+#include "stream/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -30,12 +30,8 @@ static bool take_weights(lambda_weights *l, const json_t *map, const char *path,
 bool weights_read(lambda_weights *l, const char *path, const task_list *tasks, error *e)
 {
     if (strcmp(path, "equal") == 0) return true;
-    FILE *file = fopen(path, "r");
-    if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    json_error_t where;
-    json_t *map = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
-    fclose(file);
-    if (!map) return error_set(e, STATUS_DATA, "%s: line %d: %s", path, where.line, where.text);
+    json_t *map = json_file_read(path, e);
+    if (!map) return false;
     bool good = json_is_object(map)
                     ? take_weights(l, map, path, tasks, e)
                     : error_set(e, STATUS_DATA, "%s: not a JSON object of tasks and weights", path);

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     tensor_file_close(f);
     error other = {0};
-    model_free(model_read(path, NULL, &other));
+    model_free(model_read(path, &other));
     close(memory);
     return 0;
 }

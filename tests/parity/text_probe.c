@@ -25,8 +25,8 @@ static int32_t *integers_new(const tensor_file *f, const char *name, int *count,
 static bool probe(char **argument, int slots, error *e)
 {
     int starts = 0, length = 0;
-    model *m = model_read(argument[1], NULL, e),
-          *tangent = slots ? model_read(argument[4], NULL, e) : NULL;
+    model *m = model_read(argument[1], e),
+          *tangent = slots ? model_read(argument[4], e) : NULL;
     tensor_file *in = tensor_file_open(argument[2], e);
     if (!m || !in || e->status) return false;
     token_sequences s = {0};
@@ -43,7 +43,7 @@ static bool probe(char **argument, int slots, error *e)
         e->status ? NULL : text_encoder_create(&m->config.text, m->table, &s, slots, e);
     if (!t) return false;
     text_encoder_forward(t, m->values, 0, features);
-    fprintf(stderr, "# %d prompts, %d nodes\n", text_encoder_count(t), text_encoder_nodes(t));
+    fprintf(stderr, "# %d prompts, %d nodes\n", s.count, text_encoder_nodes(t));
     if (tangent) {
         text_encoder_backward(t, m->values, 0, dfeatures, gradient);
         text_encoder_jvp(t, m->values, 0, tangent->values, jvp);

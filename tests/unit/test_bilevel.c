@@ -2,6 +2,7 @@
    with tanh, prompts are rows of a table. What the step computes is compared with finite
    differences of the whole nested function. */
 #include "train/bilevel.h"
+#include "train/vector.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -96,8 +96,9 @@ static void test_a_model_is_read_as_it_was_written(void **state)
     safetensors_pair pair = {"step", "12"};
     error e = {0};
     assert_true(model_write(m, path, "checkpoint", &entry, 1, &pair, 1, &e));
-    tensor_file *file = NULL;
-    model *again = model_read(path, &file, &e);
+    tensor_file *file = tensor_file_open(path, &e);
+    assert_non_null(file);
+    model *again = model_from_file(file, &e);
     assert_non_null(again);
     assert_memory_equal(m->values, again->values, m->table->total * sizeof *m->values);
     assert_string_equal(again->tasks, m->tasks);
@@ -136,7 +137,10 @@ static void test_initialise_reports(void **state)
     error e = {0};
     model_report r;
     assert_true(model_write(m, path, "model", NULL, 0, NULL, 0, &e));
-    assert_true(model_initialise(other, path, &r, &e));
+    tensor_file *file = tensor_file_open(path, &e);
+    assert_non_null(file);
+    assert_true(model_initialise(other, file, &r, &e));
+    tensor_file_close(file);
     assert_int_equal(r.found_count, m->table->count);
     assert_int_equal(r.missing_count, 0);
     assert_int_equal(r.unused_count, 0);

@@ -1,6 +1,8 @@
 /* Plans, vectors, optimisers, schedules and task weights against formulas written out. */
 #include "train/lambda.h"
 #include "train/optimizer.h"
+#include "train/schedule.h"
+#include "train/vector.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "model/safetensors.h"
+#include "nn/bf16.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,9 +192,9 @@ static void test_half_precision(void **state)
         assert_true(half_to_float(halves[i].bits) == halves[i].value);
     assert_true(half_to_float(0x7c00) > 1e38f);
     assert_true(half_to_float(0x7e00) != half_to_float(0x7e00));
-    assert_int_equal(float_to_bfloat16(1.00390625f), 0x3f80); /* halfway: to even */
-    assert_int_equal(float_to_bfloat16(1.01171875f), 0x3f82);
-    assert_true(bfloat16_to_float(0xbf80) == -1);
+    assert_int_equal(bf16_from_float(1.00390625f), 0x3f80); /* halfway: to even */
+    assert_int_equal(bf16_from_float(1.01171875f), 0x3f82);
+    assert_true(bf16_to_float(0xbf80) == -1);
 }
 
 int main(void)

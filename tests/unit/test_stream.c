@@ -4,12 +4,14 @@
 
 #include "cli/random.h"
 #include "stream/number.h"
+#include "stream/reader.h"
 #include "stream/record.h"
 #include "stream/scan.h"
 #include "stream/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void records_read_back_as_built(void **state)
 {
@@ -251,6 +253,30 @@ static void writer_refuses_what_readers_refuse(void **state)
     stream_chunk_free(&k);
 }
 
+/* A thread that reads ahead may outlive the list of inputs. */
+static void reader_keeps_its_inputs(void **state)
+{
+    static const char empty[] = "\203\244type\246header\246blades\001\244kind\251embedding"
+                                "\203\244type\247trailer\247records\000\246errors\000";
+    char path[] = "/tmp/blades_test_XXXXXX", given[sizeof path];
+    int file = mkstemp(path);
+    assert_true(file >= 0 && write(file, empty, sizeof empty - 1) == sizeof empty - 1);
+    close(file);
+    error e = {0};
+    cli_strings inputs = {0};
+    assert_true(cli_strings_add(&inputs, path, &e) &&
+                cli_strings_add(&inputs, strcpy(given, path), &e));
+    stream_reader *r = stream_reader_open(&inputs, NULL, &e);
+    assert_non_null(r);
+    strcpy(given, "?");
+    cli_strings_free(&inputs);
+    stream_record *record;
+    assert_int_equal(stream_reader_next(r, &record, &e), 0);
+    assert_string_equal(stream_reader_input(r), path);
+    stream_reader_close(r);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +287,7 @@ int main(void)
         cmocka_unit_test(numbers_are_short_and_texts_untouched),
         cmocka_unit_test(reasons_lose_the_name_they_begin_with),
         cmocka_unit_test(writer_refuses_what_readers_refuse),
+        cmocka_unit_test(reader_keeps_its_inputs),
     };
     return RUN_TESTS(tests);
 }
