@@ -44,14 +44,6 @@ static const char *cell_of(const table *t, size_t row, size_t column)
     return cell ? cell : "";
 }
 
-/* Characters, not bytes, of UTF-8. */
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_padding(FILE *to, size_t count, char c)
 {
     while (count-- > 0) fputc(c, to);
