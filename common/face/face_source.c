@@ -168,11 +168,21 @@ static int next_source(face_source *f, input_item *item, error *e)
     }
 }
 
+/* Room for the faces of an input, of which an error record has none. */
+static bool make_faces(input_item *item, error *e)
+{
+    item->faces = memory_zeroed((size_t)item->planned, sizeof *item->faces, e);
+    if (item->faces && !(item->record && item->record->is_error))
+        item->count = (size_t)item->planned;
+    return item->faces != NULL;
+}
+
 int face_source_next(face_source *f, input_item **item, error *e)
 {
     *item = memory_zeroed(1, sizeof **item, e);
     if (!*item) return -1;
     int more = next_source(f, *item, e);
+    if (more > 0 && !make_faces(*item, e)) more = -1;
     if (more > 0) return 1;
     input_item_free(*item);
     *item = NULL;
@@ -192,17 +202,10 @@ void input_item_free(input_item *item)
     free(item);
 }
 
-/* Makes room for `count` faces; without memory the item has none. */
-static bool allocate_faces(input_item *item, size_t count)
-{
-    item->faces = calloc(count ? count : 1, sizeof *item->faces);
-    item->count = item->faces ? count : 0;
-    return item->faces != NULL;
-}
-
 /* Ends a face with its reason, when there is one. */
-static void finish_face(input_face *to, const error *e)
+static void finish_face(input_face *to, error *e)
 {
+    if (!to->id) error_set(e, STATUS_SYSTEM, "out of memory");
     if (!e->status) return;
     image_free(&to->crop);
     to->status = e->status;
@@ -225,7 +228,6 @@ static void central_box(const face_source *f, const photo *p, double box[4])
 
 static void prepare_file(const face_source *f, input_item *item)
 {
-    if (!allocate_faces(item, 1)) return;
     photo p = {0};
     error e = {0};
     double box[4];
@@ -261,7 +263,7 @@ static void prepare_photo(const face_source *f, input_item *item)
     error e = {0};
     int count;
     bool readable = face_count_get(&item->record->object, &count, &e);
-    if (!allocate_faces(item, (size_t)item->planned) || count == 0) return;
+    if (item->count == 0) return;
     if (!readable) {
         item->faces[0].id = strdup(item->record->id);
         finish_face(&item->faces[0], &e);
@@ -284,7 +286,6 @@ static void prepare_photo(const face_source *f, input_item *item)
 
 static void prepare_face(const face_source *f, input_item *item)
 {
-    if (!allocate_faces(item, 1)) return;
     input_face *to = &item->faces[0];
     image view, decoded = {0};
     error e = {0};
