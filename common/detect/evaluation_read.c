@@ -1,9 +1,11 @@
 /* Reading scores for an evaluation: streams of score, and files that may be tables. */
 #include "detect/evaluation.h"
 
+#include "cli/input.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 bool evaluation_group(evaluation *v, const char *source, face_label label, size_t *group, error *e)
 {
@@ -191,19 +193,17 @@ bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *i
 
 /* A pipe can be read once, but it must be looked at before: what comes out of it is put into a
    nameless file. */
-static FILE *spool(const char *path, error *e)
+static FILE *open_spooled(const char *path, error *e)
 {
-    char bytes[1 << 16];
-    size_t got;
-    FILE *from = fopen(path, "rb"), *to = from ? tmpfile() : NULL;
-    bool good = to || error_set(e, from ? STATUS_CANNOT_CREATE : STATUS_NO_INPUT, "%s: ", path);
-    while (good && (got = fread(bytes, 1, sizeof bytes, from)) > 0)
-        good = fwrite(bytes, 1, got, to) == got || error_set(e, STATUS_IO, "%s: ", path);
-    if (good && (ferror(from) || fflush(to) != 0)) good = error_set(e, STATUS_IO, "%s: ", path);
-    if (from) fclose(from);
-    if (good) rewind(to);
-    if (!good && to) fclose(to);
-    return good ? to : NULL;
+    struct stat status;
+    int from = input_open(path, &status, e), to = from < 0 ? -1 : input_spool(from, path, e);
+    FILE *file = to < 0 ? NULL : fdopen(to, "rb");
+    if (to >= 0 && !file) {
+        error_set(e, STATUS_SYSTEM, "%s: ", path);
+        close(to);
+    }
+    if (from >= 0) close(from);
+    return file;
 }
 
 /* A stream begins with a map; the first byte of a large one begins letters of UTF-8, too, but then
@@ -221,7 +221,7 @@ static bool read_file(evaluation *v, method *m, const char *path, error *e)
     char spooled[32];
     struct stat status;
     bool piped = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    FILE *file = piped ? spool(path, e) : fopen(path, "rb");
+    FILE *file = piped ? open_spooled(path, e) : fopen(path, "rb");
     if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
     if (piped) snprintf(spooled, sizeof spooled, "/dev/fd/%d", fileno(file));
     const char *input = piped ? spooled : path;
