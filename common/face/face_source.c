@@ -1,5 +1,7 @@
 /* Faces from files, folders and streams. */
 #include "face/face_source.h"
+
+#include "cli/input.h"
 #include "face/face.h"
 #include "image/folder.h"
 
@@ -23,8 +25,8 @@ struct face_source {
     const preprocessing *how;
     double central;
     cli_strings names, owned;
-    size_t next; /* name */
-    bool has_stream;
+    size_t next;           /* name */
+    bool has_stream;       /* by the names */
     cli_strings current;   /* the one stream that `reader` reads */
     stream_reader *reader; /* NULL: between streams */
     shared_record *photo;  /* whose next piece is the next item; NULL: none */
@@ -49,7 +51,7 @@ static bool is_stream(const char *path)
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) return true;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
-    ssize_t got = read(file, head, sizeof head);
+    ssize_t got = input_read(file, head, sizeof head);
     close(file);
     return got > 0 && stream_looks_like(head, (size_t)got);
 }
@@ -72,7 +74,7 @@ face_source *face_source_open(const cli *c, const preprocessing *how, double cen
     for (size_t i = 0; i < c->inputs.count; i++)
         if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
     for (size_t i = 0; i < f->names.count && !f->has_stream; i++)
-        f->has_stream = is_stream(f->names.item[i]);
+        f->has_stream = !folder_image_name(f->names.item[i]);
     if (f->names.count && is_stream(f->names.item[0]) &&
         !open_stream(f, f->names.item[f->next++], e))
         goto fail;
