@@ -1,4 +1,5 @@
 /* exif-extract: photographs in, `photo` records with their size and tags out. */
+#include "cli/memory.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
 #include "exif/metadata.h"

@@ -2,6 +2,7 @@
 #include "detect/evaluation.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,10 @@ bool evaluation_group(evaluation *v, const char *source, face_label label, size_
                          "more than %d sources, '%.200s' among them: `source` names a generator or "
                          "a collection of photographs, not an image",
                          EVALUATION_SOURCES_MAX, source);
-    if (v->group_count == v->group_capacity) {
-        size_t capacity = v->group_capacity ? 2 * v->group_capacity : 16;
-        face_group *groups = memory_resize(v->groups, capacity, sizeof *groups, e);
-        if (!groups) return false;
-        v->groups = groups;
-        v->group_capacity = capacity;
-    }
+    face_group *groups =
+        array_grow(v->groups, v->group_count + 1, &v->group_capacity, sizeof *groups, e);
+    if (!groups) return false;
+    v->groups = groups;
     char *copy = strdup(source);
     if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
     v->groups[v->group_count++] = (face_group){copy, label};
@@ -44,13 +42,10 @@ static method *new_method(evaluation *v, const char *name, error *e)
         error_set(e, STATUS_USAGE, "two detectors are named '%s'", name);
         return NULL;
     }
-    if (v->method_count == v->method_capacity) {
-        size_t capacity = v->method_capacity ? 2 * v->method_capacity : 8;
-        method *methods = memory_resize(v->methods, capacity, sizeof *methods, e);
-        if (!methods) return NULL;
-        v->methods = methods;
-        v->method_capacity = capacity;
-    }
+    method *methods =
+        array_grow(v->methods, v->method_count + 1, &v->method_capacity, sizeof *methods, e);
+    if (!methods) return NULL;
+    v->methods = methods;
     method *m = &v->methods[v->method_count];
     *m = (method){.name = strdup(name)};
     if (!m->name) {
@@ -74,13 +69,9 @@ static method *new_run(const evaluation *v, const char *name, error *e)
 
 bool face_list_add(face_list *list, const scored_face *face, error *e)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        scored_face *item = memory_resize(list->item, capacity, sizeof *item, e);
-        if (!item) return false;
-        list->item = item;
-        list->capacity = capacity;
-    }
+    scored_face *item = array_grow(list->item, list->count + 1, &list->capacity, sizeof *item, e);
+    if (!item) return false;
+    list->item = item;
     char *copy = strdup(face->id);
     if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
     list->item[list->count] = *face;

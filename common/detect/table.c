@@ -1,6 +1,7 @@
 /* Tables of text cells. */
 #include "detect/table.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* Opening annotation files and folders, and telling their formats apart. */
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <dirent.h>

@@ -2,6 +2,7 @@
 #include "face/face_source.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "face/face.h"
 #include "image/folder.h"
 

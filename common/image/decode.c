@@ -2,6 +2,7 @@
 #include "image/decode.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "image/codec.h"
 
 #include <fcntl.h>

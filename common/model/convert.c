@@ -1,6 +1,7 @@
 /* Other people's names for our parameters, and initial values taken from their files. */
 #include "model/convert.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 /* A joint embedding model: made, read, written. */
 #include "model/model.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 #include "model/convert.h"
 #include "model/image_encoder.h"

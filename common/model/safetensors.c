@@ -2,6 +2,7 @@
 #include "model/safetensors.h"
 
 #include "cli/cli.h"
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "model/source.h"
 

@@ -2,6 +2,7 @@
 #include "pretext/face_input.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,10 @@ static const char *const kinds[] = {"face", NULL};
 
 static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
 {
-    if (in->problem_count == in->problem_capacity) {
-        size_t capacity = in->problem_capacity ? 2 * in->problem_capacity : 16;
-        face_problem *grown = memory_resize(in->problem, capacity, sizeof *grown, e);
-        if (!grown) return false;
-        in->problem = grown;
-        in->problem_capacity = capacity;
-    }
+    face_problem *grown =
+        array_grow(in->problem, in->problem_count + 1, &in->problem_capacity, sizeof *grown, e);
+    if (!grown) return false;
+    in->problem = grown;
     face_problem *problem = &in->problem[in->problem_count++];
     problem->place = place;
     snprintf(problem->reason, sizeof problem->reason, "%s", reason);

@@ -1,6 +1,7 @@
 /* How many faces each task has, by class and by side of the split. */
 #include "pretext/summary.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <math.h>

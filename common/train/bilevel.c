@@ -1,6 +1,8 @@
 /* The bi-level step. */
 #include "train/bilevel.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* What a training run begins with. */
 #include "train/model_setup.h"
 
+#include "cli/memory.h"
 #include "stream/json.h"
 #include "stream/number.h"
 #include "stream/writer.h"

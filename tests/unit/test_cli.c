@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/parallel.h"
@@ -247,6 +248,26 @@ static void outputs_are_the_same_by_name(void **state)
     assert_false(output_same("/dev/null", "/dev/null"));
 }
 
+static void arrays_grow_by_doubling(void **state)
+{
+    error e = {0};
+    size_t capacity = 0;
+    int *numbers = array_grow(NULL, 1, &capacity, sizeof *numbers, &e);
+    size_t first = capacity;
+    assert_non_null(numbers);
+    numbers[0] = 7;
+    numbers = array_grow(numbers, first + 1, &capacity, sizeof *numbers, &e);
+    assert_int_equal(capacity, 2 * first);
+    assert_ptr_equal(array_grow(numbers, capacity, &capacity, sizeof *numbers, &e), numbers);
+    numbers = array_grow(numbers, 1000, &capacity, sizeof *numbers, &e);
+    assert_int_equal(capacity, 1000);
+    assert_int_equal(numbers[0], 7);
+    assert_null(array_grow(numbers, SIZE_MAX / 2, &capacity, sizeof *numbers, &e));
+    assert_int_equal(capacity, 1000);
+    assert_int_equal(e.status, STATUS_SYSTEM);
+    free(numbers);
+}
+
 /* ---- Inputs --------------------------------------------------------------------------------- */
 
 static void nothing(int signal) {}
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(first_error_sticks),
         cmocka_unit_test(long_errors_lose_their_middle),
         cmocka_unit_test(allocation_overflow_is_an_error),
+        cmocka_unit_test(arrays_grow_by_doubling),
         cmocka_unit_test(options_are_parsed_and_recorded),
         cmocka_unit_test(wrong_options_are_usage_errors),
         cmocka_unit_test(random_numbers_have_their_moments),
