@@ -590,6 +590,17 @@ END
   diff <(stream-dump one) <(stream-dump failed | grep -v '"type":"error"')
 }
 
+@test "embed: an image file is opened to tell whether it is a stream, and to be read" {
+  command -v strace >/dev/null || skip "no strace"
+  load fixture
+  fixture
+  case $BLADES_BUILD in *sanitize*) skip "sanitizers cannot be traced" ;; esac
+  strace -f -e trace=openat -o calls embed -q -m model.safetensors -o out photos || skip "nothing can be traced here"
+  local last
+  last=$(ls photos/*.jpg | tail -n 1)
+  [ "$(grep -c "$last" calls)" = 2 ]
+}
+
 @test "embed: faces of photos become what training saw, step by step" {
   load fixture
   fixture

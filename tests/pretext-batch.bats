@@ -475,6 +475,21 @@ sides() { # FILE: faces of both sides, as the header says
   stream-dump --header b | grep -q '"classes":\["Ca?on","Nikon"\]'
 }
 
+@test "names of classes from tags reach no terminal raw, and line up" {
+  local long=$(printf 'é%.0s' {1..45}) short=$'C\e[31m\xc3\xa9'
+  faces 100 2 | LONG=$long SHORT=$short edit 's/\xa5Canon/"\xd9\x5a" . $ENV{LONG}/ge; s/\xa5Nikon/pack("C", 0xa0 | length $ENV{SHORT}) . $ENV{SHORT}/ge' >f
+  echo '{"tasks": [{"name": "make", "kind": "categorical", "template": "{}", "classes": "auto:2"}]}' >t.json
+  pretext-batch -q --tasks t.json --epochs 0 --summary f -o b 2>s
+  ! grep -q $'\e' s || false
+  grep -q '^  C?\[31mé *[0-9]* ' s
+  grep -q "^  $long  *[0-9]* " s
+  [ "$(grep -E '^  (C|-)' s | LC_ALL=C.UTF-8 grep -cE '^.{42} [ 0-9]{8}[0-9] ')" = 2 ]
+  faces 100 2 | LONG=x$(printf 'é%.0s' {1..60}) edit 's/\xa5(Canon|Nikon|Apple|Kodak)/"\xd9\x79" . $ENV{LONG}/ge' >f
+  pretext-batch -q --tasks t.json --epochs 0 --summary f -o b 2>s
+  iconv -f UTF-8 -t UTF-8 s >/dev/null
+  grep -q 'class xé* has 9.*% of the labelled faces' s
+}
+
 @test "a scale that makes no sense is refused" {
   faces 40 4 | edit 's/(\xa5scale\xcb)......../$1 . pack("d>", 1e300)/se' >f
   run batch --batch 8 f -o b

@@ -414,6 +414,15 @@ END
   assert_status 64
 }
 
+@test "names of a file of initial values reach no terminal raw" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file \
+    '{"odd\u001b[31m":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"logit_scale":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}' 8
+  run blades-train -v -j 1 --arch resnet18 --width 0.1 --embedding-dim 16 --text-layers 1 --text-width 32 \
+    --steps 0 --init file -o m "$batches"
+  assert_status 0
+  [[ "$output" == *'  odd?[31m ('* ]]
+}
+
 @test "a model of ours gives initial values and vocabulary" {
   train --steps 2 -o first "$batches"
   train --steps 0 --init first --no-provenance -o second "$batches"

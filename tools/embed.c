@@ -1,4 +1,5 @@
 /* embed: faces to vectors of unit length, by a trained model. */
+#include "cli/memory.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
 #include "face/face_source.h"
@@ -164,16 +165,13 @@ static bool take_item(void *context, void *argument, error *e)
 {
     embedding_run *run = context;
     input_item *item = argument;
-    if (run->item_count == run->item_capacity) {
-        size_t capacity = run->item_capacity ? 2 * run->item_capacity : 64;
-        input_item **items = memory_resize(run->items, capacity, sizeof *items, e);
-        if (!items) {
-            input_item_free(item);
-            return false;
-        }
-        run->items = items;
-        run->item_capacity = capacity;
+    input_item **items =
+        array_grow(run->items, run->item_count + 1, &run->item_capacity, sizeof *items, e);
+    if (!items) {
+        input_item_free(item);
+        return false;
     }
+    run->items = items;
     run->items[run->item_count++] = item;
     for (size_t k = 0; k < item->count; k++) run->faces += item->faces[k].status == 0;
     run->missing += item->path && item->count && item->faces[0].status == STATUS_NO_INPUT;

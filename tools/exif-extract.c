@@ -1,4 +1,5 @@
 /* exif-extract: photographs in, `photo` records with their size and tags out. */
+#include "cli/memory.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
 #include "exif/metadata.h"
@@ -89,6 +90,13 @@ static void put_problem(extraction *x, batch_item *item, const char *name, const
     item->missing += problem->status == STATUS_NO_INPUT;
 }
 
+static void put_memory_problem(extraction *x, batch_item *item, const char *name)
+{
+    error problem = {0};
+    error_set(&problem, STATUS_SYSTEM, "out of memory");
+    put_problem(x, item, name, &problem);
+}
+
 static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
 {
     const char *path = x->c->inputs.item[item->first + i];
@@ -99,6 +107,10 @@ static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
     }
     size_t index = x->match ? x->match[item->first + i] : METADATA_NONE;
     metadata_object *o = index == METADATA_NONE ? NULL : metadata_get(x->metadata, index);
+    if (!o && index != METADATA_NONE) {
+        put_memory_problem(x, item, path);
+        return;
+    }
     if (o) {
         metadata_photo(o, &p[1]);
         exif_photo_complete(&p[0], &p[1]);
@@ -110,13 +122,11 @@ static void work_file(extraction *x, batch_item *item, size_t i, exif_photo *p)
 
 static void work_metadata(extraction *x, batch_item *item, size_t i, exif_photo *p)
 {
-    error problem = {0};
     char name[32];
     metadata_object *o = metadata_get(x->metadata, item->first + i);
     snprintf(name, sizeof name, "%zu", item->first + i);
     if (!o) {
-        error_set(&problem, STATUS_SYSTEM, "out of memory");
-        put_problem(x, item, name, &problem);
+        put_memory_problem(x, item, name);
         return;
     }
     metadata_photo(o, p);

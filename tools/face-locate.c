@@ -1,5 +1,6 @@
 /* Joins annotation files to photos: photo records in, photo records with faces out. */
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "face/locate.h"
 #include "stream/json.h"

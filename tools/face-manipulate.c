@@ -1,4 +1,5 @@
 /* Crops faces and manipulates them: photo records in, face records out. */
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"

@@ -1,12 +1,13 @@
 /* face-synth: drawn faces behind simulated cameras, and stand-ins for generated ones, as JPEGs with
  * annotations. */
 #include "cli/cli.h"
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
+#include "image/jpeg_encode.h"
 #include "synth/camera.h"
 #include "synth/standin.h"
-#include "image/jpeg_encode.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,4 +1,5 @@
 /* gmm-fit: a Gaussian mixture of photographic embeddings, and its threshold. */
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "detect/fitting.h"
 #include "detect/gmm_start.h"

@@ -1,4 +1,5 @@
 /* mlp-fit: a classifier of embeddings, photographic against generated, and its threshold. */
+#include "cli/memory.h"
 #include "detect/fitting.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* score: how likely each face is to be a photograph, and the decision. */
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "detect/detector.h"

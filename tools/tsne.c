@@ -1,5 +1,6 @@
 /* tsne: embeddings laid out in the plane. */
 #include "detect/tsne.h"
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "detect/embeddings.h"
 #include "detect/pca.h"

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/cpu.h"
 #include "cli/help.h"
+#include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -23,13 +24,9 @@
 
 bool cli_strings_add(cli_strings *list, const char *string, error *e)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 16;
-        const char **item = memory_resize(list->item, capacity, sizeof *item, e);
-        if (!item) return false;
-        list->item = item;
-        list->capacity = capacity;
-    }
+    const char **item = array_grow(list->item, list->count + 1, &list->capacity, sizeof *item, e);
+    if (!item) return false;
+    list->item = item;
     list->item[list->count++] = string;
     return true;
 }

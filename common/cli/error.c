@@ -1,11 +1,9 @@
-/* Errors that stick, and allocation that reports them. */
+/* Errors that stick. */
 #include "cli/error.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_MOST = 16384 }; /* of a message before it is shortened: a few paths of PATH_MAX */
@@ -62,27 +60,4 @@ bool error_none_of(error *e, const char *what, const char *value, const char *co
         used +=
             (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", *names);
     return error_set(e, STATUS_USAGE, "%s: '%s' is none of %s", what, value, known);
-}
-
-static void *checked(void *block, size_t count, size_t size, error *e)
-{
-    if (!block) error_set(e, STATUS_SYSTEM, "out of memory (%zu x %zu bytes)", count, size);
-    return block;
-}
-
-void *memory_allocate(size_t count, size_t size, error *e)
-{
-    return memory_resize(NULL, count, size, e);
-}
-
-void *memory_zeroed(size_t count, size_t size, error *e)
-{
-    return checked(calloc(count ? count : 1, size ? size : 1), count, size, e);
-}
-
-void *memory_resize(void *block, size_t count, size_t size, error *e)
-{
-    if (size && count > SIZE_MAX / size) return checked(NULL, count, size, e);
-    size_t bytes = count * size;
-    return checked(realloc(block, bytes ? bytes : 1), count, size, e);
 }

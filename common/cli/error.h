@@ -35,10 +35,4 @@ bool error_context(error *e, const char *format, ...) __attribute__((format(prin
 /* "what: 'value' is none of NAME, NAME" (names NULL-ended), STATUS_USAGE. Always returns false. */
 bool error_none_of(error *e, const char *what, const char *value, const char *const *names);
 
-/* malloc, calloc and realloc of count * size bytes, overflow checked: NULL and STATUS_SYSTEM set on
-   failure. The caller frees. */
-void *memory_allocate(size_t count, size_t size, error *e);
-void *memory_zeroed(size_t count, size_t size, error *e);
-void *memory_resize(void *block, size_t count, size_t size, error *e);
-
 #endif

@@ -3,7 +3,10 @@
 
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,4 +50,53 @@ int input_open(const char *path, struct stat *status, error *e)
 bool input_describe(const char *path, struct stat *status)
 {
     return (is_standard(path) ? fstat(STDIN_FILENO, status) : stat(path, status)) == 0;
+}
+
+ssize_t input_read(int file, void *bytes, size_t size)
+{
+    ssize_t got;
+    do got = read(file, bytes, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* ---- Spooling ------------------------------------------------------------------------------- */
+
+static bool write_bytes(int to, const char *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(to, bytes + done, size - done);
+        if (put < 0 && errno != EINTR) return false;
+        if (put > 0) done += (size_t)put;
+    }
+    return true;
+}
+
+static bool copy_bytes(int from, const char *name, int to, const char *path, error *e)
+{
+    char bytes[1 << 16];
+    ssize_t got;
+    while ((got = input_read(from, bytes, sizeof bytes)) > 0)
+        if (!write_bytes(to, bytes, (size_t)got)) return error_set(e, STATUS_IO, "%s: ", path);
+    if (got < 0) return error_set(e, STATUS_IO, "%s: ", name);
+    return lseek(to, 0, SEEK_SET) == 0 || error_set(e, STATUS_IO, "%s: ", path);
+}
+
+int input_spool(int from, const char *name, error *e)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path;
+    if (asprintf(&path, "%s/blades.XXXXXX", folder && *folder ? folder : "/tmp") < 0) {
+        error_set(e, STATUS_SYSTEM, "out of memory");
+        return -1;
+    }
+    int file = mkostemp(path, O_CLOEXEC);
+    if (file < 0) error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
+    if (file >= 0) unlink(path);
+    if (file >= 0 && !copy_bytes(from, name, file, path, e)) {
+        close(file);
+        file = -1;
+    }
+    free(path);
+    return file;
 }

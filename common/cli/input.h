@@ -1,10 +1,11 @@
-/* Opening inputs: "-" is standard input, a folder is none. */
+/* Opening inputs: "-" is standard input; folders are refused. */
 #ifndef BLADES_CLI_INPUT_H
 #define BLADES_CLI_INPUT_H
 
 #include "cli/error.h"
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 /* Opens an input to be read and describes it in *status. Returns its descriptor, which the caller
    closes (for "-" too: it is a duplicate, whose position is standard input's), or -1 with
@@ -13,5 +14,13 @@ int input_open(const char *path, struct stat *status, error *e);
 
 /* Describes an input that may not be opened yet, as stat(2) does. */
 bool input_describe(const char *path, struct stat *status);
+
+/* read(2), again where a signal interrupts it. */
+ssize_t input_read(int file, void *bytes, size_t size);
+
+/* Copies what a descriptor still holds (a pipe, say; messages call it `name`) to a nameless file in
+   $TMPDIR or /tmp. Returns its descriptor, to be read from the beginning and closed by the caller,
+   or -1. */
+int input_spool(int from, const char *name, error *e);
 
 #endif

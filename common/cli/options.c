@@ -1,6 +1,8 @@
 /* Options as tables, parsed by getopt_long. */
 #include "cli/options.h"
 
+#include "cli/memory.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,6 +1,8 @@
 /* Output files that appear complete or not at all. */
 #include "cli/output.h"
 
+#include "cli/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -2,6 +2,8 @@
    calling thread that fills the ring and takes finished items from its tail. */
 #include "cli/parallel.h"
 
+#include "cli/memory.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

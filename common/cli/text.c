@@ -33,9 +33,35 @@ static bool is_control(const unsigned char *p)
                             (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
-void text_print(FILE *to, const char *text, const char *special, void (*escape)(FILE *to, char c))
+/* Of the character that the text begins with; a byte that is no UTF-8 counts as one. */
+static size_t character_bytes(const char *text, size_t left)
 {
-    for (size_t left = strlen(text); left > 0;) {
+    size_t length = utf8_length((const unsigned char *)text, left);
+    return length ? length : 1;
+}
+
+size_t text_bytes(const char *text, size_t characters)
+{
+    size_t size = strlen(text), used = 0;
+    for (; used < size && characters > 0; characters--)
+        used += character_bytes(text + used, size - used);
+    return used;
+}
+
+size_t text_width(const char *text)
+{
+    size_t width = 0;
+    for (size_t left = strlen(text), length; left > 0; left -= length, width++) {
+        length = character_bytes(text, left);
+        text += length;
+    }
+    return width;
+}
+
+static void print_bytes(FILE *to, const char *text, size_t left, const char *special,
+                        void (*escape)(FILE *to, char c))
+{
+    while (left > 0) {
         size_t length = utf8_length((const unsigned char *)text, left);
         if (length == 0 || is_control((const unsigned char *)text))
             fputc('?', to);
@@ -46,4 +72,16 @@ void text_print(FILE *to, const char *text, const char *special, void (*escape)(
         text += length ? length : 1;
         left -= length ? length : 1;
     }
+}
+
+void text_print(FILE *to, const char *text, const char *special, void (*escape)(FILE *to, char c))
+{
+    print_bytes(to, text, strlen(text), special, escape);
+}
+
+size_t text_print_start(FILE *to, const char *text, size_t characters)
+{
+    size_t width = text_width(text);
+    print_bytes(to, text, text_bytes(text, characters), NULL, NULL);
+    return width < characters ? width : characters;
 }

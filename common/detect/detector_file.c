@@ -1,6 +1,7 @@
 /* Detector files: safetensors in and out. */
 #include "detect/detector.h"
 
+#include "cli/memory.h"
 #include "model/safetensors.h"
 #include "stream/json.h"
 #include "stream/number.h"

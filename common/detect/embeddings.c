@@ -1,6 +1,7 @@
 /* Embedding streams in memory. */
 #include "detect/embeddings.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <math.h>

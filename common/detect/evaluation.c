@@ -1,6 +1,7 @@
 /* Evaluation of detectors: what was read is checked, grouped and paired. */
 #include "detect/evaluation.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <stdlib.h>

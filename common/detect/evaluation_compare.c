@@ -1,4 +1,5 @@
 /* Paired comparisons of detectors: the same faces, the same draws of the bootstrap. */
+#include "cli/memory.h"
 #include "detect/evaluation.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* Data files for plots of an evaluation. */
 #include "detect/evaluation_report.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <float.h>

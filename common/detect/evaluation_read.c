@@ -1,9 +1,12 @@
 /* Reading scores for an evaluation: streams of score, and files that may be tables. */
 #include "detect/evaluation.h"
 
+#include "cli/input.h"
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 bool evaluation_group(evaluation *v, const char *source, face_label label, size_t *group, error *e)
 {
@@ -16,13 +19,10 @@ bool evaluation_group(evaluation *v, const char *source, face_label label, size_
                          "more than %d sources, '%.200s' among them: `source` names a generator or "
                          "a collection of photographs, not an image",
                          EVALUATION_SOURCES_MAX, source);
-    if (v->group_count == v->group_capacity) {
-        size_t capacity = v->group_capacity ? 2 * v->group_capacity : 16;
-        face_group *groups = memory_resize(v->groups, capacity, sizeof *groups, e);
-        if (!groups) return false;
-        v->groups = groups;
-        v->group_capacity = capacity;
-    }
+    face_group *groups =
+        array_grow(v->groups, v->group_count + 1, &v->group_capacity, sizeof *groups, e);
+    if (!groups) return false;
+    v->groups = groups;
     char *copy = strdup(source);
     if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
     v->groups[v->group_count++] = (face_group){copy, label};
@@ -42,13 +42,10 @@ static method *new_method(evaluation *v, const char *name, error *e)
         error_set(e, STATUS_USAGE, "two detectors are named '%s'", name);
         return NULL;
     }
-    if (v->method_count == v->method_capacity) {
-        size_t capacity = v->method_capacity ? 2 * v->method_capacity : 8;
-        method *methods = memory_resize(v->methods, capacity, sizeof *methods, e);
-        if (!methods) return NULL;
-        v->methods = methods;
-        v->method_capacity = capacity;
-    }
+    method *methods =
+        array_grow(v->methods, v->method_count + 1, &v->method_capacity, sizeof *methods, e);
+    if (!methods) return NULL;
+    v->methods = methods;
     method *m = &v->methods[v->method_count];
     *m = (method){.name = strdup(name)};
     if (!m->name) {
@@ -72,13 +69,9 @@ static method *new_run(const evaluation *v, const char *name, error *e)
 
 bool face_list_add(face_list *list, const scored_face *face, error *e)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        scored_face *item = memory_resize(list->item, capacity, sizeof *item, e);
-        if (!item) return false;
-        list->item = item;
-        list->capacity = capacity;
-    }
+    scored_face *item = array_grow(list->item, list->count + 1, &list->capacity, sizeof *item, e);
+    if (!item) return false;
+    list->item = item;
     char *copy = strdup(face->id);
     if (!copy) return error_set(e, STATUS_SYSTEM, "out of memory");
     list->item[list->count] = *face;
@@ -191,19 +184,17 @@ bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *i
 
 /* A pipe can be read once, but it must be looked at before: what comes out of it is put into a
    nameless file. */
-static FILE *spool(const char *path, error *e)
+static FILE *open_spooled(const char *path, error *e)
 {
-    char bytes[1 << 16];
-    size_t got;
-    FILE *from = fopen(path, "rb"), *to = from ? tmpfile() : NULL;
-    bool good = to || error_set(e, from ? STATUS_CANNOT_CREATE : STATUS_NO_INPUT, "%s: ", path);
-    while (good && (got = fread(bytes, 1, sizeof bytes, from)) > 0)
-        good = fwrite(bytes, 1, got, to) == got || error_set(e, STATUS_IO, "%s: ", path);
-    if (good && (ferror(from) || fflush(to) != 0)) good = error_set(e, STATUS_IO, "%s: ", path);
-    if (from) fclose(from);
-    if (good) rewind(to);
-    if (!good && to) fclose(to);
-    return good ? to : NULL;
+    struct stat status;
+    int from = input_open(path, &status, e), to = from < 0 ? -1 : input_spool(from, path, e);
+    FILE *file = to < 0 ? NULL : fdopen(to, "rb");
+    if (to >= 0 && !file) {
+        error_set(e, STATUS_SYSTEM, "%s: ", path);
+        close(to);
+    }
+    if (from >= 0) close(from);
+    return file;
 }
 
 /* A stream begins with a map; the first byte of a large one begins letters of UTF-8, too, but then
@@ -221,7 +212,7 @@ static bool read_file(evaluation *v, method *m, const char *path, error *e)
     char spooled[32];
     struct stat status;
     bool piped = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    FILE *file = piped ? spool(path, e) : fopen(path, "rb");
+    FILE *file = piped ? open_spooled(path, e) : fopen(path, "rb");
     if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
     if (piped) snprintf(spooled, sizeof spooled, "/dev/fd/%d", fileno(file));
     const char *input = piped ? spooled : path;

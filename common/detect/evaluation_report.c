@@ -62,13 +62,15 @@ static void set_bounds_heading(const reporting *r, table *t, size_t column, cons
     }
 }
 
-static void print_table(reporting *r, table *t)
+/* Frees the table. */
+static bool print_table(reporting *r, table *t, error *e)
 {
     if (r->begun) fputc('\n', r->to);
     r->begun = true;
     if (r->alone && r->format == TABLE_TSV) t->title[0] = 0;
-    table_print(t, r->format, r->to);
+    bool printed = table_print(t, r->format, r->to, e);
     table_free(t);
+    return printed;
 }
 
 static const char *row_name(const evaluation *v, size_t row)
@@ -118,8 +120,7 @@ static bool print_summary(reporting *r, const method *m, error *e)
             column += bounds;
         }
     }
-    print_table(r, &t);
-    return true;
+    return print_table(r, &t, e);
 }
 
 /* Every source with its number of faces, what the detector said of them, and what is missing. */
@@ -143,7 +144,7 @@ static bool print_sources(reporting *r, const method *m, error *e)
                       (is_exact(r) ? 1 : 100) * calls.generated / (double)calls.faces);
         table_set(&t, g + 1, 4, "%zu", method_errors(m, g));
     }
-    print_table(r, &t);
+    if (!print_table(r, &t, e)) return false;
     if (r->format != TABLE_TEXT) return true;
     size_t elsewhere = method_errors(m, GROUP_NONE);
     if (elsewhere) fprintf(r->to, "%zu failed images have no label\n", elsewhere);
@@ -175,8 +176,7 @@ static bool print_across(reporting *r, metric_name metric, error *e)
             set_value(r, &t, i + 1, row + 1, metric, v->methods[i].rows[row].metric[metric].value);
         set_bounds(r, &t, i + 1, g + 2, &v->methods[i].rows[g].metric[metric]);
     }
-    print_table(r, &t);
-    return true;
+    return print_table(r, &t, e);
 }
 
 static bool print_confusion(reporting *r, error *e)
@@ -200,8 +200,7 @@ static bool print_confusion(reporting *r, error *e)
             set_value(r, &t, i + 1, k + 1, order[k],
                       v->methods[i].rows[v->generator_count].metric[order[k]].value);
     }
-    print_table(r, &t);
-    return true;
+    return print_table(r, &t, e);
 }
 
 /* ---- Comparisons ---------------------------------------------------------------------------- */
@@ -261,7 +260,7 @@ static bool print_differences(reporting *r, error *e)
         table_set(&t, 0, 2 + (k + 1) * each, is_exact(r) ? "%s verdict" : "%s is", name);
     }
     for (size_t i = 0; done && i < count; i++) fill_comparison(r, &t, &all[i], 1 + i * rows);
-    if (done) print_table(r, &t);
+    done = done && print_table(r, &t, e);
     for (size_t i = 0; all && i < count; i++) comparison_free(&all[i]);
     free(all);
     return done;

@@ -1,6 +1,7 @@
 /* Rows of an evaluation: which faces they count, their metrics, the bootstrap. */
 #include "detect/evaluation.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <math.h>

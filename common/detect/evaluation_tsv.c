@@ -1,4 +1,5 @@
 /* Reading scores for an evaluation from tables of other programs. */
+#include "cli/memory.h"
 #include "detect/evaluation.h"
 
 #include <math.h>

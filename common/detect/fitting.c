@@ -1,6 +1,8 @@
 /* What the tools that fit detectors share. */
 #include "detect/fitting.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

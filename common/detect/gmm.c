@@ -1,6 +1,8 @@
 /* Gaussian mixtures: their densities, and the expectation step. */
 #include "detect/gmm.h"
 
+#include "cli/memory.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>

@@ -2,6 +2,7 @@
  * collapse. */
 #include "detect/gmm.h"
 
+#include "cli/memory.h"
 #include "detect/kmeans.h"
 
 #include <float.h>

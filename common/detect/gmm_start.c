@@ -1,6 +1,7 @@
 /* A start for a mixture from a file. */
 #include "detect/gmm_start.h"
 
+#include "cli/memory.h"
 #include "detect/kmeans.h"
 #include "model/safetensors.h"
 

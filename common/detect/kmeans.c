@@ -1,6 +1,7 @@
 /* k-means: greedy k-means++ starts, Lloyd's iterations. */
 #include "detect/kmeans.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <float.h>

@@ -1,6 +1,7 @@
 /* Nearest neighbours: exact search by blocks of matrix products. */
 #include "detect/neighbours.h"
 
+#include "cli/memory.h"
 #include "nn/l2norm.h"
 
 #include <cblas.h>

@@ -1,6 +1,7 @@
 /* Principal components by subspace iteration on the covariance. */
 #include "detect/pca.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <cblas.h>

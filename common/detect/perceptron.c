@@ -1,6 +1,7 @@
 /* A perceptron of one hidden layer or none: prediction, and training by AdamW. */
 #include "detect/perceptron.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 #include "nn/relu.h"
 

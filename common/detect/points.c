@@ -1,6 +1,8 @@
 /* Linear algebra on sets of points: centred blocks, scatter matrices by tiles, Cholesky factors. */
 #include "detect/points.h"
 
+#include "cli/memory.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>

@@ -1,6 +1,8 @@
 /* A quadtree in preorder over Morton-sorted points. */
 #include "detect/quadtree.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* A scatter plot as SVG. */
 #include "detect/scatter_svg.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <math.h>

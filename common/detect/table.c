@@ -1,6 +1,7 @@
 /* Tables of text cells. */
 #include "detect/table.h"
 
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <stdarg.h>
@@ -34,7 +35,10 @@ void table_set(table *t, size_t row, size_t column, const char *format, ...)
     va_list arguments;
     free(*cell);
     va_start(arguments, format);
-    if (vasprintf(cell, format, arguments) < 0) *cell = NULL;
+    if (vasprintf(cell, format, arguments) < 0) {
+        *cell = NULL;
+        t->incomplete = true;
+    }
     va_end(arguments);
 }
 
@@ -44,23 +48,15 @@ static const char *cell_of(const table *t, size_t row, size_t column)
     return cell ? cell : "";
 }
 
-/* Characters, not bytes, of UTF-8. */
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_padding(FILE *to, size_t count, char c)
 {
     while (count-- > 0) fputc(c, to);
 }
 
-static void print_text(const table *t, FILE *to)
+static bool print_text(const table *t, FILE *to, error *e)
 {
-    size_t total = 0, *width = calloc(t->columns, sizeof *width);
-    if (!width) return;
+    size_t total = 0, *width = memory_zeroed(t->columns, sizeof *width, e);
+    if (!width) return false;
     for (size_t c = 0; c < t->columns; c++) {
         for (size_t r = 0; r < t->rows; r++)
             if (text_width(cell_of(t, r, c)) > width[c]) width[c] = text_width(cell_of(t, r, c));
@@ -84,6 +80,7 @@ static void print_text(const table *t, FILE *to)
         }
     }
     free(width);
+    return true;
 }
 
 static void print_tsv(const table *t, FILE *to)
@@ -140,12 +137,10 @@ static void print_latex(const table *t, FILE *to)
     fputs("\\bottomrule\n\\end{tabular}\n\\end{table}\n", to);
 }
 
-void table_print(const table *t, table_format format, FILE *to)
+bool table_print(const table *t, table_format format, FILE *to, error *e)
 {
-    if (format == TABLE_TSV)
-        print_tsv(t, to);
-    else if (format == TABLE_LATEX)
-        print_latex(t, to);
-    else
-        print_text(t, to);
+    if (t->incomplete) return error_set(e, STATUS_SYSTEM, "out of memory");
+    if (format != TABLE_TSV && format != TABLE_LATEX) return print_text(t, to, e);
+    (format == TABLE_TSV ? print_tsv : print_latex)(t, to);
+    return true;
 }

@@ -1,6 +1,7 @@
 /* t-SNE: affinities of nearest neighbours, and their layout by gradient descent. */
 #include "detect/tsne.h"
 
+#include "cli/memory.h"
 #include "detect/neighbours.h"
 #include "detect/pca.h"
 #include "detect/quadtree.h"

@@ -3,6 +3,7 @@
 #include "exif/metadata.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "exif/metadata_object.h"
 
 #include <errno.h>
@@ -13,6 +14,12 @@
 typedef struct object_span {
     size_t start, size; /* in the text */
 } object_span;
+
+/* A name, and the object that gives it. */
+typedef struct named {
+    size_t object;
+    char text[];
+} named;
 
 /* How much of a name must agree. */
 enum { LEVEL_PATH, LEVEL_FILE, LEVEL_STEM, LEVELS };
@@ -28,7 +35,7 @@ struct metadata_table {
     size_t size;
     object_span *span;
     size_t count, capacity;
-    char **name; /* owned copies */
+    named **name; /* owned */
     size_t name_count, name_capacity;
     name_entry *index[LEVELS]; /* sorted; name_count each */
 };
@@ -78,27 +85,16 @@ static size_t line_of(const metadata_table *m, size_t at)
     return line;
 }
 
-/* Makes room for one more in a growing array of `size`-byte items. */
-static bool make_room(void **array, size_t count, size_t *capacity, size_t size, error *e)
-{
-    if (count < *capacity) return true;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
-    void *grown = memory_resize(*array, wanted, size, e);
-    if (!grown) return false;
-    *array = grown;
-    *capacity = wanted;
-    return true;
-}
-
 static bool add_name(metadata_table *m, const char *name, size_t object, error *e)
 {
-    if (!make_room((void **)&m->name, m->name_count, &m->name_capacity, sizeof *m->name, e))
-        return false;
-    size_t length = strlen(name);
-    char *copy = memory_allocate(sizeof object + length + 1, 1, e);
+    named **grown = array_grow(m->name, m->name_count + 1, &m->name_capacity, sizeof *grown, e);
+    if (!grown) return false;
+    m->name = grown;
+    size_t size = strlen(name) + 1;
+    named *copy = memory_allocate(sizeof *copy + size, 1, e);
     if (!copy) return false;
-    memcpy(copy, &object, sizeof object);
-    memcpy(copy + sizeof object, name, length + 1);
+    copy->object = object;
+    memcpy(copy->text, name, size);
     m->name[m->name_count++] = copy;
     return true;
 }
@@ -106,7 +102,9 @@ static bool add_name(metadata_table *m, const char *name, size_t object, error *
 static bool add_object(metadata_table *m, size_t start, size_t size, const json_t *object, error *e)
 {
     char buffer[32];
-    if (!make_room((void **)&m->span, m->count, &m->capacity, sizeof *m->span, e)) return false;
+    object_span *grown = array_grow(m->span, m->count + 1, &m->capacity, sizeof *grown, e);
+    if (!grown) return false;
+    m->span = grown;
     for (int i = 0; metadata_name_keys[i]; i++) {
         const char *name =
             metadata_name_value(metadata_names(object), metadata_name_keys[i], buffer);
@@ -197,8 +195,8 @@ static bool build_index(metadata_table *m, error *e)
         name_entry *index = memory_allocate(m->name_count, sizeof *index, e);
         if (!index) return false;
         for (size_t i = 0; i < m->name_count; i++) {
-            index[i] = name_at_level(m->name[i] + sizeof(size_t), level);
-            memcpy(&index[i].object, m->name[i], sizeof index[i].object);
+            index[i] = name_at_level(m->name[i]->text, level);
+            index[i].object = m->name[i]->object;
         }
         qsort(index, m->name_count, sizeof *index, compare_entries);
         m->index[level] = index;

@@ -2,6 +2,7 @@
 #include "exif/photo.h"
 
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "exif/block.h"
 #include "exif/container.h"
 #include "exif/normalise.h"

@@ -1,4 +1,6 @@
 /* Opening annotation files and folders, and telling their formats apart. */
+#include "cli/input.h"
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <dirent.h>
@@ -103,7 +105,7 @@ static bool bytes_read(int file, size_t expected, char **bytes, size_t *size, er
             if (more == NULL) return false;
             *bytes = more;
         }
-        ssize_t n = read(file, *bytes + *size, capacity - *size);
+        ssize_t n = input_read(file, *bytes + *size, capacity - *size);
         if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
         if (n == 0) break;
         *size += (size_t)n;

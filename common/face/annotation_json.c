@@ -1,4 +1,5 @@
 /* Annotations in JSON: our own lines, FDF's metadata, COCO. */
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <math.h>

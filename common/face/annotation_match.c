@@ -1,4 +1,5 @@
 /* Which annotation belongs to a photo. */
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* Annotations in memory, and which of them belongs to a photo. */
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <math.h>
@@ -8,25 +9,16 @@
 const char *const annotation_format_names[] = {"auto", "lines", "fdf", "coco", "celeba",
                                                "dlib", "pts",   "npy", NULL};
 
-static bool grow(void **block, size_t *capacity, size_t needed, size_t size, error *e)
-{
-    if (needed <= *capacity) return true;
-    size_t more = *capacity * 2 > needed ? *capacity * 2 : needed + 16;
-    void *larger = memory_resize(*block, more, size, e);
-    if (larger == NULL) return false;
-    *block = larger;
-    *capacity = more;
-    return true;
-}
-
 annotation *annotations_add(annotations *a, const char *name, size_t length, error *e)
 {
     if (length == 0 || memchr(name, '\0', length) != NULL) {
         error_set(e, STATUS_DATA, "an entry has an empty name");
         return NULL;
     }
-    if (!grow((void **)&a->entry, &a->capacity, a->count + 1, sizeof *a->entry, e)) return NULL;
-    annotation *entry = &a->entry[a->count];
+    annotation *entries = array_grow(a->entry, a->count + 1, &a->capacity, sizeof *entries, e);
+    if (entries == NULL) return NULL;
+    a->entry = entries;
+    annotation *entry = &entries[a->count];
     *entry = (annotation){.first = a->face_count};
     entry->name = memory_allocate(length + 1, 1, e);
     if (entry->name == NULL) return NULL;
@@ -64,11 +56,14 @@ bool annotations_add_face(annotations *a, const double *box, const double *landm
     if (a->entry[a->count - 1].count == FACES_MOST) {
         return error_set(e, STATUS_DATA, "a photo has more than %d faces", FACES_MOST);
     }
-    if (!grow((void **)&a->face, &a->face_capacity, a->face_count + 1, sizeof *a->face, e) ||
-        !grow((void **)&a->coordinate, &a->coordinate_capacity, a->coordinate_count + numbers,
-              sizeof *a->coordinate, e)) {
-        return false;
-    }
+    annotated_face *faces =
+        array_grow(a->face, a->face_count + 1, &a->face_capacity, sizeof *faces, e);
+    if (faces == NULL) return false;
+    a->face = faces;
+    double *coordinates = array_grow(a->coordinate, a->coordinate_count + numbers,
+                                     &a->coordinate_capacity, sizeof *coordinates, e);
+    if (coordinates == NULL && numbers > 0) return false;
+    a->coordinate = coordinates;
     annotated_face *f = &a->face[a->face_count++];
     *f = (annotated_face){.has_box = box != NULL, .points = points, .first = a->coordinate_count};
     if (box != NULL) memcpy(f->box, box, sizeof f->box);

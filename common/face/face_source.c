@@ -1,5 +1,8 @@
 /* Faces from files, folders and streams. */
 #include "face/face_source.h"
+
+#include "cli/input.h"
+#include "cli/memory.h"
 #include "face/face.h"
 #include "face/face_pixels.h"
 #include "image/folder.h"
@@ -24,8 +27,8 @@ struct face_source {
     const preprocessing *how;
     double central;
     cli_strings names, owned;
-    size_t next; /* name */
-    bool has_stream;
+    size_t next;           /* name */
+    bool has_stream;       /* by the names */
     cli_strings current;   /* the one stream that `reader` reads */
     stream_reader *reader; /* NULL: between streams */
     shared_record *photo;  /* whose next piece is the next item; NULL: none */
@@ -50,7 +53,7 @@ static bool is_stream(const char *path)
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) return true;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
-    ssize_t got = read(file, head, sizeof head);
+    ssize_t got = input_read(file, head, sizeof head);
     close(file);
     return got > 0 && stream_looks_like(head, (size_t)got);
 }
@@ -73,7 +76,7 @@ face_source *face_source_open(const cli *c, const preprocessing *how, double cen
     for (size_t i = 0; i < c->inputs.count; i++)
         if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
     for (size_t i = 0; i < f->names.count && !f->has_stream; i++)
-        f->has_stream = is_stream(f->names.item[i]);
+        f->has_stream = !folder_image_name(f->names.item[i]);
     if (f->names.count && is_stream(f->names.item[0]) &&
         !open_stream(f, f->names.item[f->next++], e))
         goto fail;
@@ -169,11 +172,21 @@ static int next_source(face_source *f, input_item *item, error *e)
     }
 }
 
+/* Room for the faces of an input, of which an error record has none. */
+static bool make_faces(input_item *item, error *e)
+{
+    item->faces = memory_zeroed((size_t)item->planned, sizeof *item->faces, e);
+    if (item->faces && !(item->record && item->record->is_error))
+        item->count = (size_t)item->planned;
+    return item->faces != NULL;
+}
+
 int face_source_next(face_source *f, input_item **item, error *e)
 {
     *item = memory_zeroed(1, sizeof **item, e);
     if (!*item) return -1;
     int more = next_source(f, *item, e);
+    if (more > 0 && !make_faces(*item, e)) more = -1;
     if (more > 0) return 1;
     input_item_free(*item);
     *item = NULL;
@@ -193,17 +206,10 @@ void input_item_free(input_item *item)
     free(item);
 }
 
-/* Makes room for `count` faces; without memory the item has none. */
-static bool allocate_faces(input_item *item, size_t count)
-{
-    item->faces = calloc(count ? count : 1, sizeof *item->faces);
-    item->count = item->faces ? count : 0;
-    return item->faces != NULL;
-}
-
 /* Ends a face with its reason, when there is one. */
-static void finish_face(input_face *to, const error *e)
+static void finish_face(input_face *to, error *e)
 {
+    if (!to->id) error_set(e, STATUS_SYSTEM, "out of memory");
     if (!e->status) return;
     image_free(&to->crop);
     to->status = e->status;
@@ -226,7 +232,6 @@ static void central_box(const face_source *f, const photo *p, double box[4])
 
 static void prepare_file(const face_source *f, input_item *item)
 {
-    if (!allocate_faces(item, 1)) return;
     photo p = {0};
     error e = {0};
     double box[4];
@@ -262,7 +267,7 @@ static void prepare_photo(const face_source *f, input_item *item)
     error e = {0};
     int count;
     bool readable = face_count_get(&item->record->object, &count, &e);
-    if (!allocate_faces(item, (size_t)item->planned) || count == 0) return;
+    if (item->count == 0) return;
     if (!readable) {
         item->faces[0].id = strdup(item->record->id);
         finish_face(&item->faces[0], &e);
@@ -285,7 +290,6 @@ static void prepare_photo(const face_source *f, input_item *item)
 
 static void prepare_face(const face_source *f, input_item *item)
 {
-    if (!allocate_faces(item, 1)) return;
     input_face *to = &item->faces[0];
     image view, decoded = {0};
     error e = {0};

@@ -38,7 +38,7 @@ typedef struct face_source face_source;
 face_source *face_source_open(const cli *c, const preprocessing *how, double central, error *e);
 /* The header of the first stream among the inputs, NULL when the first input is an image file. */
 const msgpack_object *face_source_header(const face_source *f);
-/* The number of image files, or 0 when there is a stream. */
+/* The number of inputs when all are called as images are, else 0: there may be streams. */
 int64_t face_source_total(const face_source *f);
 /* The share of the inputs that was read, 0 to 1; 0 where a stream is no regular file: for progress.
  */

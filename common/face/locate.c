@@ -1,6 +1,8 @@
 /* Faces of a photo from its annotations. */
 #include "face/locate.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 

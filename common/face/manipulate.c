@@ -1,6 +1,7 @@
 /* Flips under soft masks. */
 #include "face/manipulate.h"
 
+#include "cli/memory.h"
 #include "image/filter.h"
 #include "image/kernels.h"
 

@@ -1,6 +1,7 @@
 /* The variants of a photo's faces. */
 #include "face/produce.h"
 
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "face/sheet.h"
 #include "image/encode.h"

@@ -1,6 +1,7 @@
 /* Contact sheets. */
 #include "face/sheet.h"
 
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "image/encode.h"
 

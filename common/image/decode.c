@@ -1,6 +1,8 @@
 /* Reading image files: which format, how large, within the limits, decoded. */
 #include "image/decode.h"
 
+#include "cli/input.h"
+#include "cli/memory.h"
 #include "image/codec.h"
 
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 static bool bytes_read(int file, unsigned char *bytes, size_t size, error *e)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t n = read(file, bytes + done, size - done);
+        ssize_t n = input_read(file, bytes + done, size - done);
         if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
         if (n == 0) return error_set(e, STATUS_DATA, "became shorter while it was read");
         done += (size_t)n;

@@ -1,6 +1,8 @@
 /* PNG through libpng. */
 #include "image/encode.h"
 
+#include "cli/memory.h"
+
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>

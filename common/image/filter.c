@@ -1,6 +1,7 @@
 /* Filters on masks. */
 #include "image/filter.h"
 
+#include "cli/memory.h"
 #include "image/kernels.h"
 
 #include <math.h>

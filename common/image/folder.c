@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static bool is_image_name(const char *name)
+bool folder_image_name(const char *name)
 {
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp"};
     const char *dot = strrchr(name, '.');
@@ -42,7 +42,7 @@ static bool walk(FTS *tree, cli_strings *names, cli_strings *owned, error *e)
             errno = entry->fts_errno;
             return error_set(e, STATUS_NO_INPUT, "%s: ", entry->fts_path);
         }
-        if (entry->fts_info == FTS_F && is_image_name(entry->fts_name) &&
+        if (entry->fts_info == FTS_F && folder_image_name(entry->fts_name) &&
             !add_owned(entry->fts_path, names, owned, e))
             return false;
     }

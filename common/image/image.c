@@ -1,6 +1,8 @@
 /* Images in memory and the eight EXIF orientations. */
 #include "image/image.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 

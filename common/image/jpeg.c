@@ -1,5 +1,6 @@
 /* JPEG through libjpeg-turbo, with its errors, its warnings about lost data and its work bounded.
  */
+#include "cli/memory.h"
 #include "image/codec.h"
 #include "image/jpeg_window.h"
 

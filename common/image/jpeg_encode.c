@@ -1,6 +1,8 @@
 /* Encoding JPEG, with an EXIF block if there is one. */
 #include "image/jpeg_encode.h"
 
+#include "cli/memory.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>

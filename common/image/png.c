@@ -1,4 +1,5 @@
 /* PNG through libpng, with its errors and limits. */
+#include "cli/memory.h"
 #include "image/codec.h"
 
 #include <png.h>

@@ -1,6 +1,7 @@
 /* Separable resampling: rows first, then columns, in float32. */
 #include "image/resample.h"
 
+#include "cli/memory.h"
 #include "image/kernels.h"
 
 #include <math.h>

@@ -1,6 +1,9 @@
 /* Other people's names for our parameters, and initial values taken from their files. */
 #include "model/convert.h"
 
+#include "cli/memory.h"
+#include "cli/text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -224,7 +227,11 @@ void model_report_free(model_report *r)
 static void list_print(const char *what, char *const *list, size_t count, FILE *out)
 {
     fprintf(out, "%s: %zu\n", what, count);
-    for (size_t i = 0; i < count; i++) fprintf(out, "  %s\n", list[i]);
+    for (size_t i = 0; i < count; i++) {
+        fputs("  ", out);
+        text_print(out, list[i], NULL, NULL);
+        fputc('\n', out);
+    }
 }
 
 void model_report_print(const model_report *r, FILE *out)

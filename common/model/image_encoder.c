@@ -1,6 +1,7 @@
 /* The image encoder's architecture, parameters and memory. */
 #include "model/image_encoder.h"
 
+#include "cli/memory.h"
 #include "model/image_encoder_parts.h"
 
 #include <math.h>

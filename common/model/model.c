@@ -1,6 +1,7 @@
 /* Models made: configurations, tables, random values. */
 #include "model/model.h"
 
+#include "cli/memory.h"
 #include "cli/random.h"
 #include "model/image_encoder.h"
 

@@ -1,4 +1,5 @@
 /* Models read from and written to files. */
+#include "cli/memory.h"
 #include "model/convert.h"
 #include "model/model.h"
 #include "model/model_json.h"

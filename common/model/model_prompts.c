@@ -1,6 +1,8 @@
 /* Prompts as a model's tokens. */
 #include "model/model.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 

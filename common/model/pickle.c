@@ -2,6 +2,8 @@
  * describes them). */
 #include "model/pickle.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,13 +140,10 @@ static pickle_value *value_new(machine *m, pickle_kind kind)
 
 static bool array_register(pickle_arena *a, pickle_value *owner, error *e)
 {
-    if (a->array_count == a->array_capacity) {
-        size_t capacity = a->array_capacity ? 2 * a->array_capacity : 256;
-        pickle_value **arrays = memory_resize(a->arrays, capacity, sizeof *arrays, e);
-        if (!arrays) return false;
-        a->arrays = arrays;
-        a->array_capacity = capacity;
-    }
+    pickle_value **arrays =
+        array_grow(a->arrays, a->array_count + 1, &a->array_capacity, sizeof *arrays, e);
+    if (!arrays) return false;
+    a->arrays = arrays;
     a->arrays[a->array_count++] = owner;
     return true;
 }
@@ -181,13 +180,10 @@ static bool items_copy(machine *m, pickle_value *owner, const pickle_value *from
 /* A mark on the stack is a NULL. */
 static bool push(machine *m, pickle_value *value)
 {
-    if (m->depth == m->stack_capacity) {
-        size_t capacity = m->stack_capacity ? 2 * m->stack_capacity : 256;
-        pickle_value **stack = memory_resize(m->stack, capacity, sizeof *stack, m->e);
-        if (!stack) return false;
-        m->stack = stack;
-        m->stack_capacity = capacity;
-    }
+    pickle_value **stack =
+        array_grow(m->stack, m->depth + 1, &m->stack_capacity, sizeof *stack, m->e);
+    if (!stack) return false;
+    m->stack = stack;
     m->stack[m->depth++] = value;
     return true;
 }
@@ -231,12 +227,11 @@ static bool memo_put(machine *m, size_t index)
     if (!value) return false;
     if (index >= m->size) return fail(m, "memo index out of range");
     if (index >= m->memo_capacity) {
-        size_t capacity = index + 1 > 2 * m->memo_capacity ? index + 1 : 2 * m->memo_capacity;
-        pickle_value **memo = memory_resize(m->memo, capacity, sizeof *memo, m->e);
+        size_t before = m->memo_capacity;
+        pickle_value **memo = array_grow(m->memo, index + 1, &m->memo_capacity, sizeof *memo, m->e);
         if (!memo) return false;
-        memset(memo + m->memo_capacity, 0, (capacity - m->memo_capacity) * sizeof *memo);
+        memset(memo + before, 0, (m->memo_capacity - before) * sizeof *memo);
         m->memo = memo;
-        m->memo_capacity = capacity;
     }
     m->memo[index] = value;
     return true;

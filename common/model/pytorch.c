@@ -2,6 +2,7 @@
  * read. */
 #include "model/pytorch.h"
 
+#include "cli/memory.h"
 #include "model/pickle.h"
 #include "model/zip.h"
 #include "stream/number.h"
@@ -69,18 +70,6 @@ static bool wrong(const tensor_file *f, const char *name, const char *what, erro
     return error_set(e, STATUS_DATA, "%s: tensor '%.200s' %s", f->path, name, what);
 }
 
-/* Makes room for one more element of an array. */
-static bool grow(void **array, size_t count, size_t *capacity, size_t size, error *e)
-{
-    if (count < *capacity) return true;
-    size_t larger = *capacity ? 2 * *capacity : 64;
-    void *grown = memory_resize(*array, larger, size, e);
-    if (!grown) return false;
-    *array = grown;
-    *capacity = larger;
-    return true;
-}
-
 static const char *text_keep(checkpoint *c, const char *text, error *e)
 {
     size_t size = strlen(text) + 1;
@@ -88,8 +77,9 @@ static const char *text_keep(checkpoint *c, const char *text, error *e)
         error_set(e, STATUS_DATA, "%s: too many names", c->source.path);
         return NULL;
     }
-    if (!grow((void **)&c->texts, c->text_count, &c->text_capacity, sizeof *c->texts, e))
-        return NULL;
+    char **texts = array_grow(c->texts, c->text_count + 1, &c->text_capacity, sizeof *texts, e);
+    if (!texts) return NULL;
+    c->texts = texts;
     char *copy = memory_allocate(size, 1, e);
     if (!copy) return NULL;
     c->text_bytes += size;
@@ -144,9 +134,10 @@ static int storage_add(tensor_file *f, const pickle_value *id, const char *name,
         wrong(f, name, "shares a storage of another type or size", e);
         return -1;
     }
-    if (!grow((void **)&c->storages, c->storage_count, &c->storage_capacity, sizeof *c->storages,
-              e))
-        return -1;
+    storage *storages =
+        array_grow(c->storages, c->storage_count + 1, &c->storage_capacity, sizeof *storages, e);
+    if (!storages) return -1;
+    c->storages = storages;
     c->storages[c->storage_count] =
         (storage){.key = key->text, .type = storage_types[t].type, .count = count->integer};
     return (int)c->storage_count++;
@@ -214,9 +205,10 @@ static bool tensor_add(tensor_file *f, const pickle_value *value, const char *na
     if (!expansion_bounded(c, &t, s->count))
         return wrong(f, name, "repeats a storage too often", e);
     t.name = text_keep(c, name, e);
-    if (!t.name ||
-        !grow((void **)&f->tensors, f->count, &c->tensor_capacity, sizeof *f->tensors, e))
-        return false;
+    if (!t.name) return false;
+    tensor *tensors = array_grow(f->tensors, f->count + 1, &c->tensor_capacity, sizeof *tensors, e);
+    if (!tensors) return false;
+    f->tensors = tensors;
     f->tensors[f->count++] = t;
     return true;
 }
@@ -224,10 +216,10 @@ static bool tensor_add(tensor_file *f, const pickle_value *value, const char *na
 static bool metadata_add(tensor_file *f, const char *name, const char *value, error *e)
 {
     checkpoint *c = f->reader;
-    size_t capacity = c->metadata_capacity;
-    if (!grow((void **)&f->metadata, f->metadata_count, &capacity, 2 * sizeof *f->metadata, e))
-        return false;
-    c->metadata_capacity = capacity;
+    const char **pairs =
+        array_grow(f->metadata, f->metadata_count + 1, &c->metadata_capacity, 2 * sizeof *pairs, e);
+    if (!pairs) return false;
+    f->metadata = pairs;
     const char *key = text_keep(c, name, e), *text = key ? text_keep(c, value, e) : NULL;
     if (!text) return false;
     f->metadata[2 * f->metadata_count] = key;

@@ -1,6 +1,7 @@
 /* The safetensors format: reading, with every number checked, and writing. */
 #include "model/safetensors.h"
 
+#include "cli/memory.h"
 #include "cli/output.h"
 
 #include <inttypes.h>

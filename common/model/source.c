@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/input.h"
+#include "cli/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* Element types and their conversion, and what the readers of weight files have in common. */
 #include "model/tensor.h"
 
+#include "cli/memory.h"
 #include "model/pytorch.h"
 #include "model/safetensors.h"
 #include "nn/bf16.h"

@@ -1,6 +1,7 @@
 /* CLIP's text transformer on the nodes of a trie: see the header. */
 #include "model/text_encoder.h"
 
+#include "cli/memory.h"
 #include "model/trie.h"
 #include "nn/attention.h"
 #include "nn/embedding.h"

@@ -1,6 +1,7 @@
 /* Cleaning and splitting texts for the tokenizer. */
 #include "model/text_words.h"
 
+#include "cli/memory.h"
 #include "model/tokenizer.h"
 #include "model/unicode.h"
 

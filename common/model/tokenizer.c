@@ -1,6 +1,7 @@
 /* Texts into token ids: a table of words, or CLIP's byte pairs on such a table. */
 #include "model/tokenizer.h"
 
+#include "cli/memory.h"
 #include "model/text_words.h"
 
 #include <limits.h>
@@ -163,13 +164,9 @@ static bool word_set_add(word_set *set, const text_words *w, error *e)
 {
     for (int i = 0; i < w->count; i++) {
         size_t length = w->start[i + 1] - w->start[i];
-        if (set->count == set->capacity) {
-            size_t capacity = set->capacity ? 2 * set->capacity : 256;
-            char **grown = memory_resize(set->item, capacity, sizeof *grown, e);
-            if (!grown) return false;
-            set->item = grown;
-            set->capacity = capacity;
-        }
+        char **grown = array_grow(set->item, set->count + 1, &set->capacity, sizeof *grown, e);
+        if (!grown) return false;
+        set->item = grown;
         char *word = memory_allocate(length + 1, 1, e);
         if (!word) return false;
         memcpy(word, w->bytes + w->start[i], length);

@@ -1,6 +1,8 @@
 /* The trie of several token sequences. */
 #include "model/trie.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 

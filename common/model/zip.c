@@ -2,6 +2,8 @@
  */
 #include "model/zip.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>

@@ -1,6 +1,8 @@
 /* Named tensors in one flat vector. */
 #include "nn/parameter.h"
 
+#include "cli/memory.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* Makes batch records of drawn faces. */
 #include "pretext/batch_builder.h"
 
+#include "cli/memory.h"
 #include "face/face_pixels.h"
 #include "face/preprocessing.h"
 #include "stream/scan.h"

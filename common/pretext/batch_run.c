@@ -1,5 +1,6 @@
 /* Writes the batches of a sampler, made on several threads. */
 #include "pretext/batch_run.h"
+#include "cli/memory.h"
 #include "cli/parallel.h"
 
 #include <inttypes.h>

@@ -1,6 +1,8 @@
 /* Batches of a face input, window by window. */
 #include "pretext/batch_window.h"
 
+#include "cli/memory.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* The faces of a face stream without their pixels. */
 #include "pretext/catalog.h"
+#include "cli/memory.h"
 #include "cli/random.h"
 #include "face/face_pixels.h"
 #include "stream/number.h"

@@ -1,4 +1,5 @@
 /* How often each manipulation is drawn. */
+#include "cli/memory.h"
 #include "pretext/sampler.h"
 
 #include <math.h>

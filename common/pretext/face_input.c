@@ -1,7 +1,9 @@
 /* Face streams as they are batched: files at once, pipes window by window. */
 #include "pretext/face_input.h"
 
-#include <errno.h>
+#include "cli/input.h"
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,13 +14,10 @@ enum { SEEN_MOST = 1 << 20 };
 
 static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
 {
-    if (in->problem_count == in->problem_capacity) {
-        size_t capacity = in->problem_capacity ? 2 * in->problem_capacity : 16;
-        face_problem *grown = memory_resize(in->problem, capacity, sizeof *grown, e);
-        if (!grown) return false;
-        in->problem = grown;
-        in->problem_capacity = capacity;
-    }
+    face_problem *grown =
+        array_grow(in->problem, in->problem_count + 1, &in->problem_capacity, sizeof *grown, e);
+    if (!grown) return false;
+    in->problem = grown;
     face_problem *problem = &in->problem[in->problem_count++];
     problem->place = place;
     snprintf(problem->reason, sizeof problem->reason, "%.79s", reason);
@@ -270,33 +269,11 @@ void face_input_close(face_input *in)
 
 /* ---- Spooling ------------------------------------------------------------------------------- */
 
-static bool copy_bytes(int from, int to, const char *path, error *e)
-{
-    static char buffer[1 << 16];
-    for (;;) {
-        ssize_t got = read(from, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return error_set(e, STATUS_IO, "standard input: ");
-        if (got == 0) return true;
-        for (ssize_t done = 0; done < got;) {
-            ssize_t put = write(to, buffer + done, (size_t)(got - done));
-            if (put < 0 && errno != EINTR) return error_set(e, STATUS_IO, "%s: ", path);
-            if (put > 0) done += put;
-        }
-    }
-}
-
 bool standard_input_spool(error *e)
 {
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/blades.XXXXXX", folder && *folder ? folder : "/tmp");
-    int file = mkstemp(path);
-    if (file < 0) return error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
-    unlink(path);
-    bool copied = copy_bytes(STDIN_FILENO, file, path, e);
-    if (copied && (lseek(file, 0, SEEK_SET) != 0 || dup2(file, STDIN_FILENO) < 0))
-        copied = error_set(e, STATUS_IO, "%s: ", path);
+    int file = input_spool(STDIN_FILENO, cli_input_name("-"), e);
+    if (file < 0) return false;
+    bool done = dup2(file, STDIN_FILENO) >= 0 || error_set(e, STATUS_IO, "standard input: ");
     close(file);
-    return copied;
+    return done;
 }

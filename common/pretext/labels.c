@@ -1,6 +1,8 @@
 /* What the tags of faces say, and the labels that the tasks make of it. */
 #include "pretext/labels.h"
 
+#include "cli/memory.h"
+
 #include <ctype.h>
 #include <float.h>
 #include <math.h>

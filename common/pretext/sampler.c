@@ -1,5 +1,6 @@
 /* Which faces and variants make up each batch. */
 #include "pretext/sampler.h"
+#include "cli/memory.h"
 #include "cli/random.h"
 
 #include <stdlib.h>

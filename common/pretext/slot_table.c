@@ -1,6 +1,8 @@
 /* Finds items by their hash. */
 #include "pretext/slot_table.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 
 int64_t slot_table_find(const slot_table *t, uint64_t hash, slot_table_same *same,

@@ -1,21 +1,19 @@
 /* The records of a face stream, in files or in memory. */
 #include "pretext/store.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 
 bool face_store_add(face_store *s, stored_record record, uint32_t file, stream_place *place,
                     error *e)
 {
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 256;
-        stored_record *grown = memory_resize(s->record, capacity, sizeof *grown, e);
-        if (!grown) {
-            free(record.bytes);
-            return false;
-        }
-        s->record = grown;
-        s->capacity = capacity;
+    stored_record *grown = array_grow(s->record, s->count + 1, &s->capacity, sizeof *grown, e);
+    if (!grown) {
+        free(record.bytes);
+        return false;
     }
+    s->record = grown;
     *place = (stream_place){.offset = s->count, .file = file};
     s->record[s->count++] = record;
     return true;

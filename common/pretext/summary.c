@@ -1,11 +1,18 @@
 /* How many faces each task has, by class and by side of the split. */
 #include "pretext/summary.h"
 
+#include "cli/memory.h"
+#include "cli/text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABELLED_FEW = 20 }; /* among fewer faces, one class for all of them says little */
+enum {
+    LABELLED_FEW = 20, /* among fewer faces, one class for all of them says little */
+    NAME_WIDTH = 42,   /* of the first column, in characters */
+    NAME_MOST = 60,    /* characters of a name that are shown */
+};
 
 static const char *const side_names[2] = {"train", "val"};
 
@@ -109,44 +116,46 @@ static double percent(size_t part, size_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void print_level(const task *t, size_t level, char text[64])
+/* Which numbers a class of an ordinal task has; returns how many characters it printed. */
+static int print_bounds(const task *t, size_t level, FILE *to)
 {
-    if (isnan(t->cuts[0]))
-        snprintf(text, 64, "%s", t->classes[level]);
-    else if (level == 0)
-        snprintf(text, 64, "%s (below %.4g)", t->classes[0], t->cuts[0]);
-    else if (level == 1)
-        snprintf(text, 64, "%s (%.4g to %.4g)", t->classes[1], t->cuts[0], t->cuts[1]);
-    else
-        snprintf(text, 64, "%s (above %.4g)", t->classes[2], t->cuts[1]);
+    if (t->kind != TASK_ORDINAL || isnan(t->cuts[0])) return 0;
+    if (level == 0) return fprintf(to, " (below %.4g)", t->cuts[0]);
+    if (level == 1) return fprintf(to, " (%.4g to %.4g)", t->cuts[0], t->cuts[1]);
+    return fprintf(to, " (above %.4g)", t->cuts[1]);
 }
 
-static void print_counts(const task_summary *sum, const char *name, const size_t count[2], FILE *to)
+/* The numbers of a line whose first `width` characters are printed. */
+static void print_counts(const task_summary *sum, int width, const size_t count[2], FILE *to)
 {
-    fprintf(to, "  %-40.60s", name);
+    fprintf(to, "%*s", width < NAME_WIDTH ? NAME_WIDTH - width : 0, "");
     for (int side = 0; side < 2; side++)
         fprintf(to, " %9zu %5.1f%%", count[side], percent(count[side], sum->total[side]));
     fputc('\n', to);
 }
 
+/* Names may come from the tags of any photo. */
 static void print_task(const task *t, const task_summary *sum, FILE *to)
 {
-    fprintf(to, "%s (%s%s)\n", t->name, task_kind_name(t->kind), t->shuffle ? ", shuffled" : "");
+    text_print_start(to, t->name, NAME_MOST);
+    fprintf(to, " (%s%s)\n", task_kind_name(t->kind), t->shuffle ? ", shuffled" : "");
     for (size_t k = 0; k < t->class_count; k++) {
-        char level[64];
         size_t count[2] = {sum->count[0][k], sum->count[1][k]};
-        if (t->kind == TASK_ORDINAL) print_level(t, k, level);
-        print_counts(sum, t->kind == TASK_ORDINAL ? level : t->classes[k], count, to);
+        int width = fprintf(to, "  ");
+        width += (int)text_print_start(to, t->classes[k], NAME_MOST);
+        width += print_bounds(t, k, to);
+        print_counts(sum, width, count, to);
     }
-    if (t->tag) print_counts(sum, "- missing", sum->missing, to);
+    if (t->tag) print_counts(sum, fprintf(to, "  - missing"), sum->missing, to);
 }
 
 void batch_summary_print(const batch_summary *s, FILE *to)
 {
     const catalog *c = s->faces;
-    fprintf(to, "%-42s %16s %16s\n", "", side_names[0], side_names[1]);
-    fprintf(to, "%-42s %16zu %16zu\n", "faces", c->member_count[0], c->member_count[1]);
-    fprintf(to, "%-42s %16zu %16zu\n", "photographs", c->photo_count[0], c->photo_count[1]);
+    fprintf(to, "%-*s %16s %16s\n", NAME_WIDTH, "", side_names[0], side_names[1]);
+    fprintf(to, "%-*s %16zu %16zu\n", NAME_WIDTH, "faces", c->member_count[0], c->member_count[1]);
+    fprintf(to, "%-*s %16zu %16zu\n", NAME_WIDTH, "photographs", c->photo_count[0],
+            c->photo_count[1]);
     for (size_t t = 0; t < c->labels.tasks->count; t++)
         print_task(&c->labels.tasks->task[t], &s->task[t], to);
 }
@@ -231,21 +240,27 @@ json_t *batch_summary_json(const batch_summary *s)
 
 typedef void warn_line(void *context, const char *line);
 
+static int name_bytes(const char *name)
+{
+    return (int)text_bytes(name, NAME_MOST);
+}
+
 static void check_classes(const task *t, const task_summary *sum, warn_line *warn, void *context)
 {
     size_t labelled = sum->total[0] - sum->missing[0];
-    char line[300];
+    char line[600];
     if (labelled < LABELLED_FEW) return;
     if (t->kind == TASK_ORDINAL && 10 * sum->tied > 9 * labelled) {
-        snprintf(line, sizeof line, "task %.60s: %.1f%% of the labelled faces have the same value",
-                 t->name, percent(sum->tied, labelled));
+        snprintf(line, sizeof line, "task %.*s: %.1f%% of the labelled faces have the same value",
+                 name_bytes(t->name), t->name, percent(sum->tied, labelled));
         warn(context, line);
     }
     if (t->kind == TASK_ORDINAL || t->kind == TASK_FINE) return;
     for (size_t k = 0; k < t->class_count; k++) {
         if (10 * sum->count[0][k] <= 9 * labelled) continue;
-        snprintf(line, sizeof line, "task %.60s: class %.60s has %.1f%% of the labelled faces",
-                 t->name, t->classes[k], percent(sum->count[0][k], labelled));
+        snprintf(line, sizeof line, "task %.*s: class %.*s has %.1f%% of the labelled faces",
+                 name_bytes(t->name), t->name, name_bytes(t->classes[k]), t->classes[k],
+                 percent(sum->count[0][k], labelled));
         warn(context, line);
     }
 }
@@ -254,14 +269,15 @@ void batch_summary_check(const batch_summary *s, void (*warn)(void *context, con
                          void *context)
 {
     const task_list *tasks = s->faces->labels.tasks;
-    char line[1000] = "no training face has a label for";
+    char line[1200] = "no training face has a label for";
     size_t used = strlen(line);
     bool any = false;
     for (size_t t = 0; t < tasks->count; t++) {
         const task_summary *sum = &s->task[t];
-        if (sum->missing[0] == sum->total[0] && used < sizeof line - 80) {
-            used += (size_t)snprintf(line + used, sizeof line - used, "%s %.60s", any ? "," : "",
-                                     tasks->task[t].name);
+        const char *name = tasks->task[t].name;
+        if (sum->missing[0] == sum->total[0] && used < sizeof line - 4 * NAME_MOST - 3) {
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s %.*s", any ? "," : "",
+                                     name_bytes(name), name);
             any = true;
         }
         check_classes(&tasks->task[t], sum, warn, context);

@@ -1,6 +1,7 @@
 /* Task files and headers: reading, checking, looking up. */
 #include "pretext/task.h"
 
+#include "cli/memory.h"
 #include "stream/json.h"
 
 #include <errno.h>

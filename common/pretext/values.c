@@ -1,5 +1,6 @@
 /* Tags of records, and sets of the different texts seen. */
 #include "pretext/values.h"
+#include "cli/memory.h"
 #include "cli/text.h"
 
 #include <inttypes.h>
@@ -98,13 +99,9 @@ int value_set_add(value_set *s, const char *text, error *e)
         error_set(e, STATUS_DATA, "more than %d different values", VALUES_MAX);
         return -1;
     }
-    if (s->count == s->capacity) {
-        uint32_t capacity = s->capacity ? 2 * s->capacity : 32;
-        char **grown = memory_resize(s->text, capacity, sizeof *grown, e);
-        if (!grown) return -1;
-        s->text = grown;
-        s->capacity = capacity;
-    }
+    char **grown = array_grow(s->text, s->count + 1, &s->capacity, sizeof *grown, e);
+    if (!grown) return -1;
+    s->text = grown;
     char *copy = memory_allocate(strlen(text) + 1, 1, e);
     if (!copy) return -1;
     s->text[s->count++] = strcpy(copy, text);

@@ -22,7 +22,8 @@ double tag_number(const msgpack_object *record, const char *tag);
 /* Different texts, numbered in the order they came. Start from `value_set s = {0}`. */
 typedef struct value_set {
     char **text;
-    uint32_t count, capacity;
+    uint32_t count;
+    size_t capacity;
     slot_table slots; /* of the texts */
 } value_set;
 

@@ -1,6 +1,7 @@
 /* Streams in files with random access to their records. */
 #include "stream/index.h"
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "stream/foreign.h"
 #include "stream/scan.h"

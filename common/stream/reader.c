@@ -1,6 +1,7 @@
 /* Reading streams. */
 #include "stream/reader.h"
 #include "cli/input.h"
+#include "cli/memory.h"
 #include "stream/foreign.h"
 #include "stream/scan.h"
 #include "stream/segment.h"

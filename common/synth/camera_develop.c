@@ -1,4 +1,5 @@
 /* What lens, sensor and development of a simulated camera do to a drawn picture. */
+#include "cli/memory.h"
 #include "synth/camera.h"
 #include "synth/camera_filters.h"
 #include "synth/drawn_noise.h"

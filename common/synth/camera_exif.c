@@ -1,4 +1,5 @@
 /* The EXIF block of a simulated shot, written by libexif. */
+#include "cli/memory.h"
 #include "synth/camera.h"
 
 #include <libexif/exif-data.h>

@@ -1,6 +1,8 @@
 /* Blurs and other filters on float pictures, edges repeated. */
 #include "synth/camera_filters.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* Lighting a head's surface: normals from the height map, soft occlusion, cast shadows, highlights.
  */
+#include "cli/memory.h"
 #include "synth/drawn_mask.h"
 #include "synth/drawn_noise.h"
 

@@ -1,4 +1,5 @@
 /* Painting a head's surface: skin, eyes, brows, mouth, beard, hair, glasses. */
+#include "cli/memory.h"
 #include "synth/drawn_mask.h"
 #include "synth/drawn_noise.h"
 

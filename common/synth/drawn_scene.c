@@ -2,6 +2,7 @@
  * behind. */
 #include "synth/drawn_scene.h"
 
+#include "cli/memory.h"
 #include "synth/drawn_backdrop.h"
 #include "synth/drawn_noise.h"
 

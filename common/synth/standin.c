@@ -1,6 +1,7 @@
 /* Stand-ins for generated faces: drawn faces that never passed a camera. */
 #include "synth/standin.h"
 
+#include "cli/memory.h"
 #include "synth/camera.h"
 #include "synth/camera_filters.h"
 #include "synth/drawn_noise.h"

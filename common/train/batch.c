@@ -1,6 +1,8 @@
 /* Batch records into checked arrays. */
 #include "train/batch.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* Reading batches ahead on a thread. */
+#include "cli/memory.h"
 #include "train/batch.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* The bi-level step. */
 #include "train/bilevel.h"
 
+#include "cli/memory.h"
 #include "train/vector.h"
 
 #include <math.h>

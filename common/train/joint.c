@@ -1,6 +1,7 @@
 /* Logits as scaled cosines between images and prompts. */
 #include "train/joint.h"
 
+#include "cli/memory.h"
 #include "nn/l2norm.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* Learnt task weights. */
 #include "train/lambda.h"
 
+#include "cli/memory.h"
 #include "nn/softmax.h"
 
 #include <math.h>

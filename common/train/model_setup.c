@@ -1,6 +1,8 @@
 /* What a training run begins with. */
 #include "train/model_setup.h"
 
+#include "cli/memory.h"
+#include "stream/json.h"
 #include "stream/number.h"
 
 #include <stdlib.h>

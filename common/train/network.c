@@ -1,6 +1,8 @@
 /* The joint embedding network with the losses of all tasks. */
 #include "train/network.h"
 
+#include "cli/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

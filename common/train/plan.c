@@ -1,19 +1,17 @@
 /* Pieces of the flat vector. */
 #include "train/plan.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 static bool add_piece(plan_pieces *list, size_t offset, size_t count, parameter_group group,
                       error *e)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        plan_piece *item = memory_resize(list->item, capacity, sizeof *item, e);
-        if (!item) return false;
-        list->item = item;
-        list->capacity = capacity;
-    }
+    plan_piece *item = array_grow(list->item, list->count + 1, &list->capacity, sizeof *item, e);
+    if (!item) return false;
+    list->item = item;
     list->item[list->count++] = (plan_piece){offset, count, group};
     return true;
 }

@@ -1,6 +1,7 @@
 /* JSON lines of a training run. */
 #include "train/training_log.h"
 
+#include "cli/memory.h"
 #include "stream/number.h"
 
 #include <errno.h>

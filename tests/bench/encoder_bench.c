@@ -2,6 +2,7 @@
    [stages recomputed]. Prints one line: images (or GFLOP) a second as the median, and the peak
    memory in GB. */
 #include "cli/cpu.h"
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/random.h"
 #include "model/image_encoder.h"

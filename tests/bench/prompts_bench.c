@@ -2,10 +2,11 @@
    backward. With "jvp" also the directional derivative. Prints milliseconds: median forward +
    backward, median jvp. prompts_bench TASK_FILE REPEATS. Without CLIP's vocabulary the prompts are
    split into words, which makes fewer tokens. */
+#include "cli/memory.h"
 #include "cli/progress.h"
-#include "pretext/task.h"
 #include "model/model.h"
 #include "nn/threads.h"
+#include "pretext/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* Annotation readers of every format, on hostile bytes. */
+#include "cli/memory.h"
 #include "face/annotation_internal.h"
 
 #include <stdlib.h>

@@ -2,6 +2,7 @@
    <features, dfeatures> and the derivative along another model's values. text_probe MODEL IN OUT
    [TANGENT]; IN: start (I32), ids (I32) and dfeatures (F32); OUT: a model file with the gradient as
    its values, and the tensors features and jvp beside them. */
+#include "cli/memory.h"
 #include "model/model.h"
 #include "nn/threads.h"
 

@@ -2,15 +2,21 @@
 #include "unit.h"
 
 #include "cli/cli.h"
+#include "cli/input.h"
+#include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/parallel.h"
 #include "cli/random.h"
+#include "cli/text.h"
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void first_error_sticks(void **state)
@@ -242,12 +248,96 @@ static void outputs_are_the_same_by_name(void **state)
     assert_false(output_same("/dev/null", "/dev/null"));
 }
 
+static void arrays_grow_by_doubling(void **state)
+{
+    error e = {0};
+    size_t capacity = 0;
+    int *numbers = array_grow(NULL, 1, &capacity, sizeof *numbers, &e);
+    size_t first = capacity;
+    assert_non_null(numbers);
+    numbers[0] = 7;
+    numbers = array_grow(numbers, first + 1, &capacity, sizeof *numbers, &e);
+    assert_int_equal(capacity, 2 * first);
+    assert_ptr_equal(array_grow(numbers, capacity, &capacity, sizeof *numbers, &e), numbers);
+    numbers = array_grow(numbers, 1000, &capacity, sizeof *numbers, &e);
+    assert_int_equal(capacity, 1000);
+    assert_int_equal(numbers[0], 7);
+    assert_null(array_grow(numbers, SIZE_MAX / 2, &capacity, sizeof *numbers, &e));
+    assert_int_equal(capacity, 1000);
+    assert_int_equal(e.status, STATUS_SYSTEM);
+    free(numbers);
+}
+
+/* ---- Inputs --------------------------------------------------------------------------------- */
+
+static void nothing(int signal) {}
+
+/* A pipe on which `text` comes after a while; `child` writes it. */
+static int late_pipe(const char *text, pid_t *child)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    *child = fork();
+    if (*child == 0) {
+        usleep(200000);
+        _exit(write(ends[1], text, strlen(text)) < 0);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+static void reading_goes_on_after_a_signal(void **state)
+{
+    struct sigaction action = {.sa_handler = nothing}, before;
+    struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    char bytes[8];
+    pid_t child;
+    int file = late_pipe("late", &child);
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    assert_int_equal(input_read(file, bytes, sizeof bytes), 4);
+    sigaction(SIGALRM, &before, NULL);
+    close(file);
+    waitpid(child, NULL, 0);
+}
+
+static void what_is_spooled_is_read_from_its_beginning(void **state)
+{
+    error e = {0};
+    char bytes[8] = "", folder[5000];
+    pid_t child;
+    int file = late_pipe("spooled", &child), spooled = input_spool(file, "pipe", &e);
+    assert_true(spooled >= 0);
+    assert_int_equal(input_read(spooled, bytes, sizeof bytes), 7);
+    assert_string_equal(bytes, "spooled");
+    close(spooled);
+    waitpid(child, NULL, 0);
+    memset(folder, '/', sizeof folder - 1);
+    folder[sizeof folder - 1] = 0;
+    setenv("TMPDIR", folder, 1);
+    assert_int_equal(input_spool(file, "pipe", &e), -1);
+    unsetenv("TMPDIR");
+    assert_int_equal(e.status, STATUS_CANNOT_CREATE);
+    assert_non_null(strstr(e.text, strerror(ENAMETOOLONG)));
+    close(file);
+}
+
+static void texts_are_cut_between_characters(void **state)
+{
+    static const char text[] = "a\xc3\xa9\xff\xe2\x82\xac";
+    assert_int_equal(text_width(text), 4);
+    assert_int_equal(text_bytes(text, 2), 3);
+    assert_int_equal(text_bytes(text, 3), 4);
+    assert_int_equal(text_bytes(text, 9), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_error_sticks),
         cmocka_unit_test(long_errors_lose_their_middle),
         cmocka_unit_test(allocation_overflow_is_an_error),
+        cmocka_unit_test(arrays_grow_by_doubling),
         cmocka_unit_test(options_are_parsed_and_recorded),
         cmocka_unit_test(wrong_options_are_usage_errors),
         cmocka_unit_test(random_numbers_have_their_moments),
@@ -256,6 +346,9 @@ int main(void)
         cmocka_unit_test(parallel_map_keeps_order_and_stops),
         cmocka_unit_test(output_appears_only_when_committed),
         cmocka_unit_test(outputs_are_the_same_by_name),
+        cmocka_unit_test(reading_goes_on_after_a_signal),
+        cmocka_unit_test(what_is_spooled_is_read_from_its_beginning),
+        cmocka_unit_test(texts_are_cut_between_characters),
     };
     return RUN_TESTS(tests);
 }

@@ -13,6 +13,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -351,9 +353,9 @@ static void test_tables(void **state)
     table_set(&t, 0, 1, "%d %%", 5);
     table_set(&t, 1, 0, "x\ty\xff");
     FILE *to = open_memstream(&text, &size);
-    table_print(&t, TABLE_TSV, to);
-    table_print(&t, TABLE_LATEX, to);
-    table_print(&t, TABLE_TEXT, to);
+    assert_true(table_print(&t, TABLE_TSV, to, &e));
+    assert_true(table_print(&t, TABLE_LATEX, to, &e));
+    assert_true(table_print(&t, TABLE_TEXT, to, &e));
     fclose(to);
     assert_true(strstr(text, "# a_b\nname\t5 %\nx?y?\t\n") == text);
     assert_non_null(strstr(text, "\\caption{a\\_b}"));
@@ -378,10 +380,43 @@ static void test_latex_escapes(void **state)
     assert_true(table_create(&t, 1 + CLI_COUNT(names), 2, "", &e));
     for (size_t i = 0; i < CLI_COUNT(names); i++) table_set(&t, 1 + i, 0, "%s", names[i].name);
     FILE *to = open_memstream(&text, &size);
-    table_print(&t, TABLE_LATEX, to);
+    assert_true(table_print(&t, TABLE_LATEX, to, &e));
     fclose(to);
     for (size_t i = 0; i < CLI_COUNT(names); i++) assert_non_null(strstr(text, names[i].written));
     free(text);
+    table_free(&t);
+}
+
+/* Of this process, in bytes. */
+static rlim_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static void test_a_table_says_when_memory_is_out(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+    skip();
+#endif
+    table t;
+    error e = {0};
+    struct rlimit before, tight;
+    FILE *to = fopen("/dev/null", "w");
+    assert_true(table_create(&t, 1, 4 << 20, "", &e));
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    tight = before;
+    tight.rlim_cur = address_space() + (1 << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    bool printed = table_print(&t, TABLE_TEXT, to, &e);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_false(printed);
+    assert_int_equal(e.status, STATUS_SYSTEM);
+    fclose(to);
     table_free(&t);
 }
 
@@ -402,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_pca_finds_the_long_axis),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_latex_escapes),
+        cmocka_unit_test(test_a_table_says_when_memory_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "cli/memory.h"
 #include "near.h"
 
 /* Images (trained), a buffer, five token rows of three, a scale. */
