@@ -232,6 +232,13 @@ END
   [ "$(stream-dump b | grep -c '"type":"error"')" = 1 ]
 }
 
+@test "a task file may begin with a byte order mark, a stream-dump stops after one record or more" {
+  faces 100 2 >f
+  { printf '\xef\xbb\xbf'; cat "$TASKS/small.json"; } >marked.json
+  pretext-batch -q --tasks marked.json -o /dev/null f
+  run -64 stream-dump -n 0 f
+}
+
 @test "too few faces, mixed sizes, no tasks and bad task files are said" {
   faces 10 8 >f
   run batch --batch 48 f

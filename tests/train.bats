@@ -393,6 +393,21 @@ start_stalled() {
   train --weights equal --lambda softmax --lambda-lr 3 --lambda-lag --hypergradient fd -o odd "$batches"
   train --weights equal -o even "$batches"
   cmp odd even
+  run ! grep hypergradient log
+  echo '{"iso":"a","make":1,"coarse":1,"fine":1}' >w.json
+  run -65 train --weights w.json -o m "$batches"
+  [[ $output == *"w.json: the weight of the task 'iso' is not a number" ]]
+}
+
+@test "an option that changes nothing beside others is said" {
+  set -- blades-train "${small[@]:2}" --no-progress --steps 1 -o m
+  run -0 "$@" --weights equal --lambda softmax --schedule constant --schedule-steps 3 --checkpoint-every 2 "$batches"
+  [[ $output == *"--schedule-steps changes nothing with --schedule constant"* ]]
+  [[ $output == *"--lambda changes nothing with --weights"* ]]
+  [[ $output == *"--checkpoint-every changes nothing with no --checkpoint"* ]]
+  run -0 "$@" --lambda softmax --validate-every 2 "$batches"
+  [ "$(grep -c 'changes nothing' <<<"$output")" = 1 ]
+  [[ $output == *"--validate-every changes nothing with weights that are learnt"* ]]
 }
 
 @test "frozen parts keep their values" {

@@ -215,6 +215,28 @@ static bool is_given(const cli *c, const char *name)
     return settings_given(option_table, CLI_COUNT(option_table), &c->given, name);
 }
 
+static void note_idle(const cli *c)
+{
+    bool constant = options.schedule == SCHEDULE_CONSTANT, fixed = options.weights != NULL;
+    const struct {
+        const char *option;
+        bool idle;
+        const char *with;
+    } rows[] = {
+        {"schedule-epochs", constant, "--schedule constant"},
+        {"schedule-steps", constant, "--schedule constant"},
+        {"validate-every", !fixed, "weights that are learnt"},
+        {"lambda", fixed, "--weights"},
+        {"lambda-lr", fixed, "--weights"},
+        {"lambda-lag", fixed, "--weights"},
+        {"hypergradient", fixed, "--weights"},
+        {"checkpoint-every", !options.checkpoint, "no --checkpoint"},
+    };
+    for (size_t i = 0; i < CLI_COUNT(rows); i++)
+        if (rows[i].idle && is_given(c, rows[i].option))
+            cli_note(c, "--%s changes nothing with %s", rows[i].option, rows[i].with);
+}
+
 /* A model to begin with says what the network is like, where no option does. */
 static bool adopt_architecture(const cli *c, error *e)
 {
@@ -371,6 +393,7 @@ static void run(cli *c, const json_t *defaults, error *e)
     trainer_options o = {0};
     json_t *texts = NULL, *settings = NULL;
     nn_threads_set(c->threads);
+    if (!options.resume) note_idle(c);
     if (check_names(e) &&
         (options.resume ? restore_options(c, &state, e) : adopt_architecture(c, e)) &&
         record_options(c, defaults, &texts, e) && fill_options(&o, c, e)) {

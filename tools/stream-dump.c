@@ -16,7 +16,7 @@ static const cli_option option_table[] = {
     {"count", 0, CLI_FLAG, &options.count, .help = "print the numbers of records and errors only"},
     {"header", 0, CLI_FLAG, &options.header, .help = "print the first header only"},
     {"base64", 0, CLI_FLAG, &options.base64, .help = "print all binary fields in base64"},
-    {"limit", 'n', CLI_INTEGER, &options.limit, 0, 1e15, .argument = "N",
+    {"limit", 'n', CLI_INTEGER, &options.limit, 1, 1e15, .argument = "N",
      .help = "stop after N records (0: never)"},
 };
 

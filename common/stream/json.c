@@ -222,6 +222,18 @@ char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
 /* ---- From JSON ----------------------------------------------------------------------------------
  */
 
+/* Windows programs begin UTF-8 with a byte order mark. */
+static void skip_byte_order_mark(FILE *file)
+{
+    static const unsigned char mark[3] = {0xef, 0xbb, 0xbf};
+    for (size_t i = 0; i < sizeof mark; i++) {
+        int byte = getc(file);
+        if (byte == mark[i]) continue;
+        ungetc(byte, file);
+        return;
+    }
+}
+
 json_t *json_file_read(const char *path, error *e)
 {
     FILE *file = fopen(path, "rb");
@@ -230,6 +242,7 @@ json_t *json_file_read(const char *path, error *e)
         return NULL;
     }
     json_error_t where;
+    skip_byte_order_mark(file);
     json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
     if (ferror(file)) /* a folder, too, can be opened */
         error_set(e, STATUS_IO, "%s: ", path);

@@ -193,7 +193,7 @@ bool log_step(line_file *f, const bilevel *b, int images, double seconds, error 
         put_real(line, "validation_auc", r->auc);
     }
     put_tasks(line, "lambda", b->tasks, r->lambda_after);
-    put_tasks(line, "hypergradient", b->tasks, r->lambda_gradient);
+    if (b->options.learn) put_tasks(line, "hypergradient", b->tasks, r->lambda_gradient);
     put_real(line, "gradient_norm", r->gradient_norm);
     put_real(line, "learning_rate", learning_rate(b));
     put_real(line, "images_per_second", seconds > 0 ? images / seconds : 0);

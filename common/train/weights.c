@@ -19,8 +19,11 @@ static bool take_weights(lambda_weights *l, const json_t *map, const char *path,
     for (size_t t = 0; t < tasks->count; t++) {
         const char *task_name = tasks->task[t].name;
         value = json_object_get(map, task_name);
-        if (!json_is_number(value) || !isfinite(json_number_value(value)))
+        if (!value)
             return error_set(e, STATUS_DATA, "%s: no weight for the task '%s'", path, task_name);
+        if (!json_is_number(value) || !isfinite(json_number_value(value)))
+            return error_set(e, STATUS_DATA, "%s: the weight of the task '%s' is not a number",
+                             path, task_name);
         l->parameter[t] = json_number_value(value);
     }
     lambda_evaluate(l);
