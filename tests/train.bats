@@ -484,7 +484,7 @@ END
   run train -o m <(make_batches 3 0 lonely)
   assert_status 65
   [[ $output == *": record 1: no validation batch follows"* ]]
-  for wrong in same:'"a face" and "a face" are the same prompt' long:'has 10'[0-9]*'tokens' scale:'scale is no number' \
+  for wrong in same:'"a face" and "a face" are the same prompt' long:'has 10'[0-9]*'tokens' scale:'scale is not a number' \
     many:'not 1 to 65536'; do
     make_batches 1 0 ${wrong%%:*} >wrong
     run -65 train -o m wrong

@@ -326,7 +326,7 @@ static bool check_names(error *e)
     return true;
 }
 
-/* -1: not said, as in older checkpoints. */
+/* -1 when not stated, as in older checkpoints. */
 static int saved_memory(const checkpoint_state *state)
 {
     const char *name = json_string_value(json_object_get(state->settings, "memory"));

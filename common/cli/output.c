@@ -56,7 +56,7 @@ static bool list_unfinished(char *path)
     return false;
 }
 
-/* Frees the name of a file that is no more, unless a signal's handler has taken it. */
+/* Frees the name of a file that is gone, unless a signal's handler has taken it. */
 static void forget_unfinished(char *path)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++) {
@@ -80,7 +80,7 @@ const char *output_name(const char *path)
     return is_standard(path) ? "standard output" : path;
 }
 
-/* Those of open descriptors (/dev/stdout leads there) are no names of their files. */
+/* Those of open descriptors (/dev/stdout leads there) are not names of their files. */
 static bool is_descriptor(const char *path)
 {
     return strncmp(path, "/proc/", 6) == 0;
@@ -161,7 +161,7 @@ static bool open_standard_output(output *o, bool binary, error *e)
     return true;
 }
 
-/* A target that exists and is no regular file (a device, a named pipe) is written directly. */
+/* A target that exists and is not a regular file (a device, a named pipe) is written directly. */
 static bool open_directly(output *o, const char *path, error *e)
 {
     o->file = fopen(path, "wb");

@@ -12,7 +12,7 @@ typedef struct output {
     FILE *file;      /* write here */
     char *path;      /* NULL: standard output */
     char *target;    /* the path without symbolic links; NULL: standard output */
-    char *temporary; /* NULL: standard output, or a target that is no regular file (/dev/null) */
+    char *temporary; /* NULL: standard output, or a target that is not a regular file (/dev/null) */
 } output;
 
 /* Opens `path` (NULL or "-": standard output). With `binary`, a terminal is refused (STATUS_USAGE).

@@ -107,7 +107,7 @@ const tensor *weight_list_find(const weight_list *l, const char *name)
 
 /* ---- Architecture from shapes --------------------------------------------------------------- */
 
-/* A tensor's side, 0 when there is no such tensor or side, or one of an absurd length. */
+/* A tensor's side; 0 when the tensor or the side is missing or absurdly long. */
 static int side(const weight_list *l, const char *name, int rank, int which)
 {
     const tensor *t = weight_list_find(l, name);
@@ -135,7 +135,7 @@ bool model_config_infer_image(model_config *c, const weight_list *l, error *e)
     c->embedding_dim = side(l, "model.visual.fc.weight", 2, 0);
     if (first->rank != 4 || first->shape[2] != 7 || c->depth == 0 || c->embedding_dim == 0) {
         return error_set(e, STATUS_DATA,
-                         "%s: its visual part is no ResNet-18, 34 or 50 as in torchvision",
+                         "%s: its visual part is not a ResNet-18, 34 or 50 as in torchvision",
                          l->file->path);
     }
     c->width = (double)first->shape[0] / 64;
@@ -275,7 +275,7 @@ static bool batches_tracked_is(const char *name)
     return length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
 }
 
-/* Why a tensor was not used; NULL: it was. */
+/* Why a tensor was not used; NULL if it was. */
 static const char *unused_reason(const model *m, const weight_list *l, size_t i, char text[400])
 {
     const weight *w = &l->item[i];

@@ -6,7 +6,7 @@
 #include "model/model.h"
 
 typedef struct weight {
-    char *name; /* as published, "model.visual.conv1.weight"; NULL: not one of a model's */
+    char *name; /* as published, "model.visual.conv1.weight"; NULL if it is not one of a model's */
     const tensor *tensor;
 } weight;
 

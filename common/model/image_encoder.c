@@ -191,16 +191,6 @@ typedef struct structure_visitor {
     const parameter_table *t;
 } structure_visitor;
 
-static bool offset_find(const parameter_table *t, const char *name, size_t count, size_t *offset,
-                        error *e)
-{
-    const parameter *p = parameter_table_find(t, name);
-    if (!p || p->count != count)
-        return error_set(e, STATUS_DATA, "%s is missing or has another size", name);
-    *offset = p->offset;
-    return true;
-}
-
 static bool structure_visit(unit_visitor *v, const char *convolution_name, const char *norm,
                             const convolution *c, error *e)
 {
@@ -210,11 +200,11 @@ static bool structure_visit(unit_visitor *v, const char *convolution_name, const
     char name[128];
     snprintf(name, sizeof name, "%s.weight", convolution_name);
     size_t count = (size_t)c->out * (size_t)c->in * (size_t)(c->kernel_height * c->kernel_width);
-    if (!offset_find(s->t, name, count, &u->weight, e)) return false;
+    if (!parameter_offset(s->t, name, count, &u->weight, e)) return false;
     size_t *offsets[4] = {&u->norm_weight, &u->norm_bias, &u->running_mean, &u->running_variance};
     for (int i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "%s.%s", norm, norm_names[i]);
-        if (!offset_find(s->t, name, (size_t)c->out, offsets[i], e)) return false;
+        if (!parameter_offset(s->t, name, (size_t)c->out, offsets[i], e)) return false;
     }
     return true;
 }
@@ -439,9 +429,9 @@ image_encoder *image_encoder_create(const image_encoder_config *c, const paramet
     structure_visitor v = {{structure_visit, structure_block_end}, m, t};
     m->features = visit_all(c, &v.v, e);
     if (m->features < 0 ||
-        !offset_find(t, "model.visual.fc.weight", (size_t)m->features * (size_t)c->embedding_dim,
-                     &m->fc_weight, e) ||
-        !offset_find(t, "model.visual.fc.bias", (size_t)c->embedding_dim, &m->fc_bias, e))
+        !parameter_offset(t, "model.visual.fc.weight",
+                          (size_t)m->features * (size_t)c->embedding_dim, &m->fc_weight, e) ||
+        !parameter_offset(t, "model.visual.fc.bias", (size_t)c->embedding_dim, &m->fc_bias, e))
         goto failed;
     recompute_assign(m);
     outer_assign(m);

@@ -30,9 +30,8 @@ typedef struct model {
     float *values;           /* table->total */
     int64_t batches_tracked; /* every BatchNorm's num_batches_tracked */
     tokenizer *words;        /* NULL when the file holds no vocabulary */
-    char *tasks; /* JSON array of {name, kind, tag, classes, prompts, cuts}; NULL when there are
-                    none */
-    char *provenance; /* JSON array; NULL when there is none */
+    char *tasks;             /* JSON array of {name, kind, tag, classes, prompts, cuts}, or NULL */
+    char *provenance;        /* JSON array, or NULL */
 } model;
 
 /* ResNet-50, D 768, 224 pixels, CLIP RN50's text transformer (vocabulary 49408), CLIP's
@@ -58,8 +57,8 @@ model *model_read(const char *path, error *e);
 /* The same of a file that is open and stays so. */
 model *model_from_file(const tensor_file *f, error *e);
 
-/* The architecture that a model file's metadata record goes to *config, whose preprocessing stays:
-   1; 0 when there is none (published checkpoints); -1 on error. */
+/* Reads the architecture from a model file's metadata into *config, whose preprocessing stays as it
+   is. Returns 1; 0 when the file does not state it (published checkpoints); -1 on error. */
 int model_read_architecture(const char *path, model_config *config, error *e);
 
 /* Writes a model file with the metadata key `blades_kind` = kind ("model", "checkpoint"); extra

@@ -452,7 +452,7 @@ static bool push_dict(machine *m, const pickle_value *arguments)
         for (size_t i = 0; i < pairs->count; i++) {
             const pickle_value *pair = pairs->items[i];
             if ((pair->kind != PICKLE_LIST && pair->kind != PICKLE_TUPLE) || pair->count != 2) {
-                return fail(m, "a dictionary of what are no pairs");
+                return fail(m, "a dictionary of items that are not pairs");
             }
             if (!items_copy(m, dict, pair)) return false;
         }
@@ -499,7 +499,7 @@ static bool op_persistent(machine *m, int unused)
     pickle_value *id = pop(m);
     if (!id) return false;
     if (id->kind != PICKLE_TUPLE || id->count < 5)
-        return fail(m, "a persistent id that is no storage");
+        return fail(m, "a persistent id that is not a storage");
     return push_copy(m, PICKLE_STORAGE, id);
 }
 

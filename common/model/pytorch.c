@@ -371,7 +371,7 @@ static bool zip_prefix_find(checkpoint *c, const char *path, error *e)
         }
     }
     return error_set(e, STATUS_DATA,
-                     "%s: a zip archive, but no PyTorch checkpoint (it has no data.pkl)", path);
+                     "%s: a zip archive, but not a PyTorch checkpoint (it has no data.pkl)", path);
 }
 
 static const zip_entry *zip_member(const checkpoint *c, const char *folder, const char *name)
@@ -446,7 +446,7 @@ static bool legacy_storages_locate(tensor_file *f, const pickle_value *keys, int
         uint64_t count = 0;
         for (int b = 7; b >= 0; b--) count = count << 8 | prefix[b];
         if (count != (uint64_t)s->count || s->located) {
-            return error_set(e, STATUS_DATA, "%s: storage %s has another size than said", f->path,
+            return error_set(e, STATUS_DATA, "%s: storage %s is not as large as stated", f->path,
                              s->key);
         }
         s->offset = at + 8;

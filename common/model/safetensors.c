@@ -46,8 +46,8 @@ static bool header_read(reader *r, error *e)
     for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
     if (length > (uint64_t)r->source.size - 8 || length > HEADER_LIMIT || length < 2) {
         return error_set(e, STATUS_DATA,
-                         "%s: no safetensors or PyTorch file (a header of %" PRIu64 " bytes)", path,
-                         length);
+                         "%s: not a safetensors or PyTorch file (a header of %" PRIu64 " bytes)",
+                         path, length);
     }
     char *text = memory_allocate((size_t)length, 1, e);
     if (!text) return false;
@@ -57,11 +57,11 @@ static bool header_read(reader *r, error *e)
     free(text);
     if (!ok) return false;
     if (!r->header) {
-        return error_set(e, STATUS_DATA, "%s: the safetensors header is no JSON: %s (byte %d)",
+        return error_set(e, STATUS_DATA, "%s: the safetensors header is not JSON: %s (byte %d)",
                          path, problem.text, problem.position);
     }
     if (!json_is_object(r->header)) {
-        return error_set(e, STATUS_DATA, "%s: the safetensors header is no JSON object", path);
+        return error_set(e, STATUS_DATA, "%s: the safetensors header is not a JSON object", path);
     }
     r->data = 8 + (int64_t)length;
     return true;
@@ -70,7 +70,7 @@ static bool header_read(reader *r, error *e)
 static bool metadata_read(tensor_file *f, json_t *object, error *e)
 {
     if (!json_is_object(object))
-        return error_set(e, STATUS_DATA, "%s: __metadata__ is no JSON object", f->path);
+        return error_set(e, STATUS_DATA, "%s: __metadata__ is not a JSON object", f->path);
     f->metadata = memory_allocate(2 * json_object_size(object) + 1, sizeof *f->metadata, e);
     if (!f->metadata) return false;
     const char *key;
@@ -79,7 +79,7 @@ static bool metadata_read(tensor_file *f, json_t *object, error *e)
     {
         const char *text = json_string_value(value);
         if (!text)
-            return error_set(e, STATUS_DATA, "%s: metadata '%.200s' is no text", f->path, key);
+            return error_set(e, STATUS_DATA, "%s: metadata '%.200s' is not text", f->path, key);
         f->metadata[2 * f->metadata_count] = key;
         f->metadata[2 * f->metadata_count++ + 1] = text;
     }
@@ -286,7 +286,7 @@ static char *header_build(const safetensors_entry *const *order, size_t count,
     if (offset >= 0) text = json_dumps(header, JSON_COMPACT);
     if (!text) {
         error_set(e, STATUS_INTERNAL,
-                  "a name or a metadata text of a safetensors file is no UTF-8");
+                  "a name or a metadata text of a safetensors file is not UTF-8");
     } else if (!e->status) {
         size_t length = strlen(text) + strlen(pairs_text) + sizeof "{\"__metadata__\":,}";
         padded = memory_allocate(length + 8, 1, e);

@@ -29,7 +29,7 @@ typedef enum tensor_type {
 /* As safetensors spells it ("F32"), and bytes an element. */
 const char *tensor_type_name(tensor_type type);
 size_t tensor_type_size(tensor_type type);
-/* The type of that name; TENSOR_TYPES when there is none. */
+/* The type of that name; TENSOR_TYPES for unknown names. */
 tensor_type tensor_type_named(const char *name);
 
 /* One tensor of a file. Element order is row-major (the last index runs fastest). */
@@ -66,7 +66,7 @@ struct tensor_file {
 tensor_file *tensor_file_open(const char *path, error *e);
 void tensor_file_close(tensor_file *f); /* NULL is fine */
 
-/* The tensor of that name, the value of that metadata key; NULL when there is none. */
+/* The tensor of that name, the value of that metadata key; NULL when the file has none. */
 const tensor *tensor_file_find(const tensor_file *f, const char *name);
 const char *tensor_file_metadata(const tensor_file *f, const char *key);
 

@@ -8,6 +8,7 @@
 #include "nn/layernorm.h"
 #include "nn/linear.h"
 #include "nn/quickgelu.h"
+#include "nn/workspace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,7 @@ struct text_encoder {
     size_t (*at)[BLOCK_PARAMETERS]; /* (layers): offsets into the flat vectors */
     size_t other[OTHER_PARAMETERS];
     linear_workspace linear;
-    float *arena;
+    arena memory;
     /* Buffers of one pass: */
     float *stream, *part;       /* (n, w) */
     float *wide_3;              /* (n, 3w) */
@@ -123,11 +124,11 @@ int text_heads_default(int width)
 
 /* ---- Parameters ----------------------------------------------------------------------------- */
 
-static bool described_add(parameter_table *table, const text_config *c, const char *name,
-                          const described *d, parameter_group group, error *e)
+/* The number of elements; the shape goes to `shape`. */
+static size_t described_count(const text_config *c, const described *d, size_t shape[2])
 {
     const size_t w = (size_t)c->width;
-    const size_t sides[] = {0,
+    const size_t sides[] = {1,
                             w,
                             3 * w,
                             4 * w,
@@ -135,7 +136,15 @@ static bool described_add(parameter_table *table, const text_config *c, const ch
                             (size_t)c->vocabulary,
                             (size_t)c->output_dim,
                             (size_t)c->embedding_dim};
-    size_t shape[2] = {sides[d->shape[0]], sides[d->shape[1]]};
+    for (int i = 0; i < 2; i++) shape[i] = sides[d->shape[i]];
+    return shape[0] * shape[1];
+}
+
+static bool described_add(parameter_table *table, const text_config *c, const char *name,
+                          const described *d, parameter_group group, error *e)
+{
+    size_t shape[2];
+    described_count(c, d, shape);
     return parameter_table_add(table, name, d->shape[1] == NONE ? 1 : 2, shape, PARAMETER_PLAIN,
                                group, false, e);
 }
@@ -168,12 +177,11 @@ bool text_parameters_add(parameter_table *table, const text_config *c, error *e)
     return true;
 }
 
-static bool offset_find(const parameter_table *table, const char *name, size_t *offset, error *e)
+static bool described_find(const text_encoder *t, const parameter_table *table, const char *name,
+                           const described *d, size_t *offset, error *e)
 {
-    const parameter *p = parameter_table_find(table, name);
-    if (!p) return error_set(e, STATUS_INTERNAL, "the parameter table lacks %s", name);
-    *offset = p->offset;
-    return true;
+    size_t shape[2];
+    return parameter_offset(table, name, described_count(&t->config, d, shape), offset, e);
 }
 
 static bool offsets_find(text_encoder *t, const parameter_table *table, error *e)
@@ -184,30 +192,26 @@ static bool offsets_find(text_encoder *t, const parameter_table *table, error *e
     for (int layer = 0; layer < t->config.layers; layer++) {
         for (int i = 0; i < BLOCK_PARAMETERS; i++) {
             block_parameter_name(name, layer, i);
-            if (!offset_find(table, name, &t->at[layer][i], e)) return false;
+            if (!described_find(t, table, name, &block_parameters[i], &t->at[layer][i], e))
+                return false;
         }
     }
     for (int i = 0; i < OTHER_PARAMETERS; i++) {
-        if (!offset_find(table, other_parameters[i].name, &t->other[i], e)) return false;
+        const described *d = &other_parameters[i];
+        if (!described_find(t, table, d->name, d, &t->other[i], e)) return false;
     }
     return true;
 }
 
 /* ---- Memory --------------------------------------------------------------------------------- */
 
-typedef struct cursor {
-    float *base; /* NULL: only counting */
-    size_t used;
-} cursor;
-
-static void carve(cursor *c, float **pointer, size_t rows, size_t columns)
+static float *take(arena *a, size_t rows, size_t columns)
 {
-    *pointer = c->base ? c->base + c->used : NULL;
-    c->used += (rows * columns + 15) & ~(size_t)15;
+    return arena_take(a, rows * columns * sizeof(float));
 }
 
 /* Gives every buffer its place; called once to count and once with the memory. */
-static void buffers_carve(text_encoder *t, cursor *c)
+static void memory_layout(text_encoder *t, arena *a)
 {
     size_t n = (size_t)t->trie.nodes, w = (size_t)t->config.width,
            count = (size_t)t->trie.sequences;
@@ -216,29 +220,29 @@ static void buffers_carve(text_encoder *t, cursor *c)
         slot_state *slot = &t->slots[s];
         for (int layer = 0; layer < t->config.layers; layer++) {
             block_state *b = &slot->blocks[layer];
-            carve(c, &b->input, n, w);
-            carve(c, &b->normal_1, n, w);
-            carve(c, &b->qkv, n, 3 * w);
-            carve(c, &b->probability, heads, (size_t)t->trie.start[n]);
-            carve(c, &b->attended, n, w);
-            carve(c, &b->middle, n, w);
-            carve(c, &b->normal_2, n, w);
-            carve(c, &b->hidden, n, 4 * w);
+            b->input = take(a, n, w);
+            b->normal_1 = take(a, n, w);
+            b->qkv = take(a, n, 3 * w);
+            b->probability = take(a, heads, (size_t)t->trie.start[n]);
+            b->attended = take(a, n, w);
+            b->middle = take(a, n, w);
+            b->normal_2 = take(a, n, w);
+            b->hidden = take(a, n, 4 * w);
         }
-        carve(c, &slot->final, n, w);
-        carve(c, &slot->chosen, count, w);
-        carve(c, &slot->normal, count, w);
-        carve(c, &slot->projected, count, output);
+        slot->final = take(a, n, w);
+        slot->chosen = take(a, count, w);
+        slot->normal = take(a, count, w);
+        slot->projected = take(a, count, output);
     }
-    carve(c, &t->stream, n, w);
-    carve(c, &t->part, n, w);
-    carve(c, &t->wide_3, n, 3 * w);
-    carve(c, &t->wide_4, n, 4 * w);
-    carve(c, &t->wide_4b, n, 4 * w);
-    carve(c, &t->attention_work, heads, (size_t)attention_depth(t->attention));
-    carve(c, &t->chosen_a, count, w);
-    carve(c, &t->chosen_b, count, w);
-    carve(c, &t->projected_a, count, output);
+    t->stream = take(a, n, w);
+    t->part = take(a, n, w);
+    t->wide_3 = take(a, n, 3 * w);
+    t->wide_4 = take(a, n, 4 * w);
+    t->wide_4b = take(a, n, 4 * w);
+    t->attention_work = take(a, heads, (size_t)attention_depth(t->attention));
+    t->chosen_a = take(a, count, w);
+    t->chosen_b = take(a, count, w);
+    t->projected_a = take(a, count, output);
 }
 
 static linear_shape node_shape(const text_encoder *t, int in, int out)
@@ -269,12 +273,9 @@ static bool memory_prepare(text_encoder *t, error *e)
     if (!t->slots || !t->blocks) return false;
     for (int s = 0; s < t->slot_count; s++)
         t->slots[s].blocks = t->blocks + (size_t)s * (size_t)t->config.layers;
-    cursor c = {0};
-    buffers_carve(t, &c);
-    t->arena = aligned_alloc(64, (c.used ? c.used : 16) * sizeof *t->arena);
-    if (!t->arena) return error_set(e, STATUS_SYSTEM, "out of memory");
-    c = (cursor){.base = t->arena};
-    buffers_carve(t, &c);
+    memory_layout(t, &t->memory);
+    if (!arena_allocate(&t->memory, e)) return false;
+    memory_layout(t, &t->memory);
     linear_workspace_add(&t->linear, node_shape(t, w, 3 * w));
     linear_workspace_add(&t->linear, node_shape(t, w, w));
     linear_workspace_add(&t->linear, node_shape(t, w, 4 * w));
@@ -329,7 +330,7 @@ void text_encoder_free(text_encoder *t)
     free(t->slots);
     free(t->blocks);
     free(t->at);
-    free(t->arena);
+    arena_free(&t->memory);
     free(t);
 }
 

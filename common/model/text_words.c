@@ -19,7 +19,7 @@ static const char *const specials[] = {"<|startoftext|>", "<|endoftext|>"};
 
 #define COUNT(list) (sizeof list / sizeof *list)
 
-/* The next character of UTF-8; U+FFFD for bytes that are none. */
+/* The next character of UTF-8; U+FFFD for invalid bytes. */
 static uint32_t utf8_next(const unsigned char **at)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -159,7 +159,7 @@ static bool matches(const uint32_t *text, size_t left, const char *word)
     return !word[i];
 }
 
-/* The length of the word at text[0], which is no space. */
+/* The length of the word at text[0], which is not a space. */
 static size_t word_length(const uint32_t *text, size_t left)
 {
     for (size_t i = 0; i < COUNT(specials); i++) {

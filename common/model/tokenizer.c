@@ -22,7 +22,7 @@ static const char words_kind[] = "words", merges_kind[] = "clip-bpe", word_end[]
 
 /* A hash table from symbols (texts) to ids, and one from pairs of ids to the id of their merger. */
 typedef struct slot {
-    const char *text; /* NULL: free; in the tokenizer's text or symbols */
+    const char *text; /* NULL if free; in the tokenizer's text or symbols */
     uint32_t length;
     int32_t id;
 } slot;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The child of `parent` (-1: a root) with this token among the nodes; -1 when there is none.
+/* The child of `parent` (-1: a root) with this token among the nodes; -1 if missing.
  * Prompts are few: a scan does. */
 static int child_find(const trie *t, const int32_t *parent_of, int parent, int32_t token)
 {

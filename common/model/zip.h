@@ -20,10 +20,10 @@ typedef struct zip {
 } zip;
 
 /* Reads the central directory of an archive; the source must outlive it. STATUS_DATA when it is
- * none. */
+ * not an archive. */
 bool zip_open(zip *z, const source *s, error *e);
 void zip_close(zip *z);
-/* NULL when there is none of that name. */
+/* NULL when no entry has that name. */
 const zip_entry *zip_find(const zip *z, const char *name);
 /* The whole entry in a new buffer (caller frees; a NUL byte follows); its CRC-32 is checked. */
 unsigned char *zip_read(const zip *z, const zip_entry *entry, error *e);

@@ -40,7 +40,7 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
 void convolution_forward(const convolution *c, const workspace *w, const operand *x, const float *W,
                          const result *y, int n);
 
-/* The tangent of y: tx * W + x * tW; tx NULL: zero. */
+/* The tangent of y: tx * W + x * tW; a NULL tx is zero. */
 void convolution_jvp(const convolution *c, const workspace *w, const operand *x, const operand *tx,
                      const float *W, const float *tW, const result *y, int n);
 

@@ -25,15 +25,15 @@ void linear_workspace_add(linear_workspace *w, linear_shape s);
 bool linear_workspace_allocate(linear_workspace *w, error *e);
 void linear_workspace_free(linear_workspace *w);
 
-/* y (n, out) = x (n, in) W + bias (out; NULL: none); with accumulate y += that. */
+/* y (n, out) = x (n, in) W + bias (out, or NULL); with accumulate y += that. */
 void linear_forward(float *y, const float *x, const float *weight, const float *bias,
                     linear_shape s, bool accumulate, linear_workspace *w);
-/* dx (n, in; NULL: not wanted) = dy W^T; dweight += x^T dy in the weight's own order; dbias (NULL:
- * none) += the sum of dy's rows. */
+/* dx (n, in, or NULL) = dy W^T; dweight += x^T dy in the weight's own order; dbias (or NULL) += the
+   sum of dy's rows. */
 void linear_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
                      const float *weight, linear_shape s, linear_workspace *w);
-/* y_tangent (n, out) = x_tangent W + x weight_tangent + bias_tangent; x_tangent NULL: zero. With
- * accumulate +=. */
+/* y_tangent (n, out) = x_tangent W + x weight_tangent + bias_tangent; a NULL x_tangent is zero.
+   With accumulate +=. */
 void linear_jvp(float *y_tangent, const float *x_tangent, const float *x, const float *weight,
                 const float *weight_tangent, const float *bias_tangent, linear_shape s,
                 bool accumulate, linear_workspace *w);

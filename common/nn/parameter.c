@@ -39,6 +39,16 @@ const parameter *parameter_table_find(const parameter_table *t, const char *name
     return NULL;
 }
 
+bool parameter_offset(const parameter_table *t, const char *name, size_t count, size_t *offset,
+                      error *e)
+{
+    const parameter *p = parameter_table_find(t, name);
+    if (!p || p->count != count)
+        return error_set(e, STATUS_INTERNAL, "%s is missing or has another size", name);
+    *offset = p->offset;
+    return true;
+}
+
 void parameter_table_free(parameter_table *t)
 {
     for (size_t i = 0; i < t->count; i++) free(t->item[i].name);

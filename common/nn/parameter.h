@@ -46,8 +46,12 @@ typedef struct parameter_table {
 /* Adds a tensor and copies the name; count and offset are computed. */
 bool parameter_table_add(parameter_table *t, const char *name, int rank, const size_t *shape,
                          parameter_layout layout, parameter_group group, bool buffer, error *e);
-/* NULL when there is none of that name. */
+/* NULL when no tensor has that name. */
 const parameter *parameter_table_find(const parameter_table *t, const char *name);
+/* Where the tensor of that name begins in a flat vector. STATUS_INTERNAL when it is missing or does
+   not have `count` numbers. */
+bool parameter_offset(const parameter_table *t, const char *name, size_t count, size_t *offset,
+                      error *e);
 void parameter_table_free(parameter_table *t);
 
 /* Copies one tensor between a flat vector and the order of files (p->count floats at `file`). */

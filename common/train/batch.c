@@ -28,7 +28,7 @@ bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
     const msgpack_object *how = object_get(header, "preprocessing");
     double scale;
     if (how && object_get(how, "scale") && !object_number(how, "scale", &scale))
-        return error_set(e, STATUS_DATA, "the preprocessing's scale is no number");
+        return error_set(e, STATUS_DATA, "the preprocessing's scale is not a number");
     return read_count(header, "steps", &h->steps, e) &&
            preprocessing_get(&h->preprocessing, how, e);
 }
@@ -40,8 +40,9 @@ static bool check_classes(const task *t, const int32_t *labels, int n, error *e)
 {
     for (int i = 0; i < n; i++)
         if (labels[i] < -1 || labels[i] >= (int32_t)t->class_count)
-            return error_set(e, STATUS_DATA, "task '%s': label %d is no class 0 to %zu, nor -1",
-                             t->name, (int)labels[i], t->class_count - 1);
+            return error_set(e, STATUS_DATA,
+                             "task '%s': label %d is neither a class 0 to %zu nor -1", t->name,
+                             (int)labels[i], t->class_count - 1);
     return true;
 }
 
@@ -57,7 +58,7 @@ static bool check_regions(const task *t, const uint8_t *labels, int n, error *e)
 {
     for (size_t i = 0; i < (size_t)n * t->class_count; i++)
         if (labels[i] > 1 && labels[i] != 255)
-            return error_set(e, STATUS_DATA, "task '%s': region label %d is none of 0, 1, 255",
+            return error_set(e, STATUS_DATA, "task '%s': region label %d is not 0, 1 or 255",
                              t->name, labels[i]);
     return true;
 }
@@ -183,8 +184,8 @@ batch_place batch_place_start(void)
 batch_place batch_place_after(batch_place last, const batch *next)
 {
     bool numbered = last.step >= 0 && next->step >= 0;
-    bool anew = next->epoch < last.epoch || (numbered && next->step <= last.step);
-    int64_t running = last.running + (anew ? 1 : next->epoch - last.epoch);
+    bool restarts = next->epoch < last.epoch || (numbered && next->step <= last.step);
+    int64_t running = last.running + (restarts ? 1 : next->epoch - last.epoch);
     if (running > BATCH_NUMBER_LIMIT) running = BATCH_NUMBER_LIMIT;
     return (batch_place){next->step, next->epoch, running};
 }

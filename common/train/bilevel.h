@@ -59,9 +59,9 @@ typedef struct bilevel {
     optimizer *optimizer;
     lambda_weights *lambda;
     float *gradient, *direction; /* g, v */
-    float *moved;                /* theta' where g must be kept, else NULL: g's memory serves */
-    double *one;                 /* weights that pick one task */
-    double *work;                /* (2 tasks) */
+    float *moved; /* theta', where g must be kept; else NULL, and g's memory serves */
+    double *one;  /* weights that pick one task */
+    double *work; /* (2 tasks) */
     bilevel_report report;
 } bilevel;
 

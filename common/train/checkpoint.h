@@ -26,7 +26,7 @@ typedef struct checkpoint_state {
 bool checkpoint_write(const char *path, const model *m, const optimizer *o, const lambda_weights *l,
                       const checkpoint_state *state, error *e);
 
-/* The state of a checkpoint, without its model. STATUS_DATA when the file is no checkpoint. */
+/* The state of a checkpoint, without its model. STATUS_DATA when the file is not a checkpoint. */
 bool checkpoint_read_state(const char *path, checkpoint_state *state, error *e);
 
 /* Fills the optimiser and the weights, which were created for the checkpoint's model and options.

@@ -28,7 +28,7 @@ void joint_forward(joint *j, int n, const float *image, const float *text, doubl
 void joint_backward(joint *j, const double *dlogits, float *dimage, float *dtext, double *ds);
 
 /* The derivative of the logits when the features change along image_tangent (n, D) and text_tangent
-   (P, D) and s along s_tangent; NULL: does not change. */
+   (P, D) and s along s_tangent; NULL where constant. */
 void joint_jvp(joint *j, const float *image_tangent, const float *text_tangent, double s_tangent,
                double *logits_tangent);
 

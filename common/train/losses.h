@@ -48,7 +48,7 @@ double loss_fine(const double *z, int n, int stride, int regions, const uint8_t 
 double loss_derivative(const double *dz, const double *tangent, int n, int stride, int classes);
 
 /* The share of labelled samples whose largest logit is their label's, and the area under the ROC
-   curve of z_1 - z_0 for telling label 1 from label 0. NaN when there is no such sample (auc: when
+   curve of z_1 - z_0 for telling label 1 from label 0. NaN without such a sample (auc: when
    a class is absent). */
 double coarse_accuracy(const double *z, int n, int stride, int classes, const int32_t *labels);
 double coarse_auc(const double *z, int n, int stride, const int32_t *labels);

@@ -23,7 +23,7 @@ typedef struct trainer {
     stream_reader *reader;
     const char *input; /* the first one, for messages */
     task_list *tasks;
-    char *provenance; /* of the model to come; NULL: none wanted */
+    char *provenance; /* of the model to come; NULL if none is wanted */
     batch_header header;
     batch_source *source;
     batch_pair pair; /* the next to be trained on */
@@ -406,7 +406,7 @@ static bool open_logs(trainer *t, const checkpoint_state *resumed, error *e)
             trace_prompts(&t->trace, t->tasks, &t->sequences, e));
 }
 
-/* False without an error when a signal came before there was anything to keep. */
+/* Returns false without an error when a signal came before there was anything to keep. */
 static bool prepare(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;

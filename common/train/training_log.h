@@ -10,11 +10,11 @@
 
 /* A file that grows a line at a time and is complete after every line. */
 typedef struct line_file {
-    FILE *file; /* NULL: not wanted */
+    FILE *file; /* NULL if not wanted */
     const char *path;
 } line_file;
 
-/* Opens the file at `path` (NULL: none wanted) for lines. position 0 begins it anew; otherwise the
+/* Opens the file at `path` (NULL if none is wanted) for lines. Position 0 empties it; otherwise the
    lines behind that many bytes are cut off, so that a resumed run repeats none, provided that the
    last one before is that of the step `last` (-1: the prompts of a trace): STATUS_DATA when it is
    another file. One that is missing or empty is begun. */

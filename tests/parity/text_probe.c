@@ -26,8 +26,7 @@ static int32_t *integers_new(const tensor_file *f, const char *name, int *count,
 static bool probe(char **argument, int slots, error *e)
 {
     int starts = 0, length = 0;
-    model *m = model_read(argument[1], e),
-          *tangent = slots ? model_read(argument[4], e) : NULL;
+    model *m = model_read(argument[1], e), *tangent = slots ? model_read(argument[4], e) : NULL;
     tensor_file *in = tensor_file_open(argument[2], e);
     if (!m || !in || e->status) return false;
     token_sequences s = {0};

@@ -36,8 +36,8 @@ static void refused(const char *header, size_t data, const char *why)
 
 static void test_broken_files_are_refused(void **state)
 {
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", 4, "no JSON");
-    refused("[1]", 0, "no JSON object");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", 4, "not JSON");
+    refused("[1]", 0, "not a JSON object");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 3,
             "outside the file");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5,
@@ -65,7 +65,7 @@ static void test_broken_files_are_refused(void **state)
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
             "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
             0, "duplicate");
-    refused("{\"__metadata__\":{\"a\":1}}", 0, "is no text");
+    refused("{\"__metadata__\":{\"a\":1}}", 0, "is not text");
 }
 
 static void test_wrong_lengths_are_refused(void **state)
