@@ -93,23 +93,10 @@ static bool too_large(error *e)
 }
 
 /* Files are read, not mapped: another program may cut them short meanwhile. `expected`: bytes, as
-   far as is known; at the end there is room for one more. */
+   far as is known. */
 static bool bytes_read(int file, size_t expected, char **bytes, size_t *size, error *e)
 {
-    size_t capacity = 0;
-    for (;;) {
-        if (*size == capacity) {
-            if ((int64_t)capacity > FILE_BYTES_MOST) break;
-            capacity = capacity == 0 ? expected + 1 : capacity * 2 + 65536;
-            char *more = memory_resize(*bytes, capacity, 1, e);
-            if (more == NULL) return false;
-            *bytes = more;
-        }
-        ssize_t n = input_read(file, *bytes + *size, capacity - *size);
-        if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
-        if (n == 0) break;
-        *size += (size_t)n;
-    }
+    if (!input_read_all(file, "cannot be read", FILE_BYTES_MOST + 1, bytes, size, e)) return false;
     if ((int64_t)*size > FILE_BYTES_MOST) return too_large(e);
     if (*size < expected) return error_set(e, STATUS_DATA, "became shorter while it was read");
     return *size > 0 || error_set(e, STATUS_DATA, "is empty");
