@@ -9,7 +9,9 @@
 
 enum { NUMBERS_MOST = 3 * 200 };
 
-int json_numbers(const json_t *array, size_t group, double *to, int most)
+/* Numbers of a JSON array, flat or in arrays of `group`, of which the first two count: at most
+   `most`; null is NaN. -1 when it is no such array, or longer. */
+static int json_numbers(const json_t *array, size_t group, double *to, int most)
 {
     if (!json_is_array(array)) return -1;
     int count = 0;

@@ -43,6 +43,17 @@ bool object_text_is(const msgpack_object *map, const char *key, const char *text
  * memory. */
 char *object_text_copy(const msgpack_object *map, const char *key);
 
+/* A deep copy of an object. Start from `object_copy c = {0}`; object_copy_free also after failure.
+ */
+typedef struct object_copy {
+    msgpack_object object;
+    msgpack_unpacked unpacked;
+    char *bytes;
+} object_copy;
+
+bool object_copy_make(object_copy *c, const msgpack_object *from, error *e);
+void object_copy_free(object_copy *c);
+
 /* ---- Building ------------------------------------------------------------------------------- */
 
 /* Finished records one after the other, ready to be written. Start from `stream_chunk k = {0}`.
