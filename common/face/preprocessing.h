@@ -37,8 +37,8 @@ void preprocessing_put(stream_chunk *k, const preprocessing *p);
    have them. STATUS_DATA when something makes no sense. */
 bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e);
 
-/* Where a window begins that has `play` pixels less than what it is cut out of; share 0: at the one
-   end, 1/2: in the middle, 1: at the other end. */
+/* Offset of a window that is `play` pixels smaller than its image: share 0 puts it at the start,
+   1/2 in the middle, 1 at the end. */
 int window_begin(int play, double share);
 
 /* The face of an upright box of the photo, size x size. */

@@ -3,7 +3,7 @@
 
 #include "cli/memory.h"
 #include "cli/output.h"
-#include "image/encode.h"
+#include "image/png_encode.h"
 
 #include <math.h>
 #include <stdlib.h>
