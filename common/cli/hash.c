@@ -1,4 +1,4 @@
-/* Hashing of bytes. */
+/* FNV-1a, 64 bits. */
 #include "cli/hash.h"
 
 uint64_t hash_bytes(const void *bytes, size_t size, uint64_t basis)

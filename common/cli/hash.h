@@ -1,4 +1,4 @@
-/* Hashing of bytes. */
+/* The hash of names and models: FNV-1a, 64 bits. */
 #ifndef BLADES_CLI_HASH_H
 #define BLADES_CLI_HASH_H
 

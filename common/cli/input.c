@@ -1,4 +1,4 @@
-/* Opening inputs. */
+/* Opening, reading and spooling inputs. */
 #include "cli/input.h"
 
 #include "cli/cli.h"

@@ -1,4 +1,4 @@
-/* Opening inputs: "-" is standard input; folders are refused. */
+/* Opening inputs: "-" is standard input; folders are refused. Reading and spooling them whole. */
 #ifndef BLADES_CLI_INPUT_H
 #define BLADES_CLI_INPUT_H
 

@@ -1,4 +1,4 @@
-/* Keyed random numbers. */
+/* Random numbers from a seed, a name and an index. */
 #include "cli/random.h"
 
 #include "cli/hash.h"

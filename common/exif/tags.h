@@ -50,7 +50,7 @@ typedef struct photo_tag {
 /* Indexed by photo_key. */
 extern const photo_tag photo_tag_table[KEY_COUNT];
 
-/* The key of a tag number; KEY_COUNT when it is none of ours. */
+/* The key of a tag number; KEY_COUNT if it is not one of ours. */
 photo_key photo_key_of(unsigned number);
 
 typedef enum value_kind {

@@ -48,6 +48,13 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     return FORMAT_LINES;
 }
 
+static annotation_reader *const readers[] = {
+    [FORMAT_LINES] = annotations_read_lines, [FORMAT_FDF] = annotations_read_fdf,
+    [FORMAT_COCO] = annotations_read_coco,   [FORMAT_CELEBA] = annotations_read_celeba,
+    [FORMAT_DLIB] = annotations_read_dlib,   [FORMAT_PTS] = annotations_read_pts,
+    [FORMAT_NPY] = annotations_read_npy,
+};
+
 static bool bytes_parse(annotations *a, const char *path, const char *name,
                         annotation_format format, const char *bytes, size_t size, error *e)
 {
@@ -56,22 +63,7 @@ static bool bytes_parse(annotations *a, const char *path, const char *name,
         size -= 3;
     }
     if (format == FORMAT_AUTO) format = format_guess(path, bytes, size);
-    switch (format) {
-    case FORMAT_FDF:
-        return annotations_read_fdf(a, bytes, size, e);
-    case FORMAT_COCO:
-        return annotations_read_coco(a, bytes, size, e);
-    case FORMAT_CELEBA:
-        return annotations_read_celeba(a, bytes, size, e);
-    case FORMAT_DLIB:
-        return annotations_read_dlib(a, bytes, size, e);
-    case FORMAT_PTS:
-        return annotations_read_pts(a, name, bytes, size, e);
-    case FORMAT_NPY:
-        return annotations_read_npy(a, name, bytes, size, e);
-    default:
-        return annotations_read_lines(a, bytes, size, e);
-    }
+    return readers[format](a, name, bytes, size, e);
 }
 
 /* A path without folders above `root` and without its suffix. */

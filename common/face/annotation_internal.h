@@ -13,15 +13,11 @@ bool annotations_add_face(annotations *a, const double *box, const double *landm
 /* Orders the entries for annotations_find, once all are there. */
 bool annotations_sort(annotations *a, error *e);
 
-bool annotations_read_lines(annotations *a, const char *bytes, size_t size, error *e);
-bool annotations_read_fdf(annotations *a, const char *bytes, size_t size, error *e);
-bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error *e);
-bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, error *e);
-bool annotations_read_dlib(annotations *a, const char *bytes, size_t size, error *e);
-/* One face, or one array of faces, of the photo that is called `name` without its suffix. */
-bool annotations_read_pts(annotations *a, const char *name, const char *bytes, size_t size,
-                          error *e);
-bool annotations_read_npy(annotations *a, const char *name, const char *bytes, size_t size,
-                          error *e);
+/* Adds what a file holds. `name` is the file's without its suffix: formats that name no photo (PTS,
+   NPY: one face, or one array of faces) are of the photo called so. */
+typedef bool annotation_reader(annotations *a, const char *name, const char *bytes, size_t size,
+                               error *e);
+annotation_reader annotations_read_lines, annotations_read_fdf, annotations_read_coco,
+    annotations_read_celeba, annotations_read_dlib, annotations_read_pts, annotations_read_npy;
 
 #endif

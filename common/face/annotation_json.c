@@ -143,7 +143,8 @@ static bool own_array_read(annotations *a, const char *bytes, size_t size, error
     return done;
 }
 
-bool annotations_read_lines(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_lines(annotations *a, const char *name, const char *bytes, size_t size,
+                            error *e)
 {
     size_t space = 0;
     while (space < size && strchr(" \t\r\n", bytes[space]) != NULL) space++;
@@ -209,7 +210,8 @@ static json_t *value_read(const char *bytes, size_t size, size_t *at, error *e)
     return value;
 }
 
-bool annotations_read_fdf(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_fdf(annotations *a, const char *name, const char *bytes, size_t size,
+                          error *e)
 {
     size_t at = blanks_skip(bytes, size, 0);
     if (at == size || bytes[at] != '{') return error_set(e, STATUS_DATA, "is no JSON object");
@@ -346,7 +348,8 @@ static bool coco_ids_check(annotations *a, const json_t *images, const coco_face
     return done;
 }
 
-bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_coco(annotations *a, const char *name, const char *bytes, size_t size,
+                           error *e)
 {
     json_error_t problem;
     json_t *root = json_loadb(bytes, size, 0, &problem);

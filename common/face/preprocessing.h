@@ -23,7 +23,7 @@ typedef struct preprocessing {
     float mean[3], std[3]; /* of values from 0 to 1, for red, green, blue */
 } preprocessing;
 
-/* Adds a step, unless the square has that side already. False: there are too many. */
+/* Adds a step, unless the square has that side already. Returns false if there are too many. */
 bool preprocessing_add_step(preprocessing *p, int side, resampling how);
 /* One step, to size x size, and all of it. */
 void preprocessing_set_size(preprocessing *p, int size, resampling how);

@@ -1,4 +1,4 @@
-/* Contact sheets. */
+/* Laying the cells of a contact sheet out and outlining regions. */
 #include "face/sheet.h"
 
 #include "cli/memory.h"

@@ -1,4 +1,4 @@
-/* Traces of random choices. */
+/* The random choices of a variant as a line of JSON. */
 #include "face/trace.h"
 #include "cli/text.h"
 #include "stream/number.h"

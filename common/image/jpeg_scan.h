@@ -18,8 +18,8 @@ typedef struct scan_data {
 
 enum { SCAN_PADDING = 1024 };
 
-/* `restarts`: are there any? Other markers than the next RSTn end the data. False: memory is short.
-   scan_data_free frees what there is. */
+/* `restarts`: are there any? Other markers than the next RSTn end the data. Returns false when out
+   of memory. scan_data_free frees what there is. */
 bool scan_data_read(scan_data *d, const uint8_t *at, const uint8_t *end, bool restarts);
 void scan_data_free(scan_data *d);
 

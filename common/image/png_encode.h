@@ -1,4 +1,4 @@
-/* Encoding PNG. */
+/* Writes images as PNG files in memory. */
 #ifndef BLADES_IMAGE_PNG_ENCODE_H
 #define BLADES_IMAGE_PNG_ENCODE_H
 

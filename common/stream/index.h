@@ -34,7 +34,7 @@ const msgpack_object *stream_index_header(const stream_index *x);
 
 /* The next record or error record from the beginning: 1 with its place and its map, valid until the
    next call; 0 at the end; -1 on error, as stream_reader_next. Text and binary values lie in the
-   mapping: those that are not looked at are not read. */
+   mapping: those that nobody uses are not read. */
 int stream_index_next(stream_index *x, stream_place *place, msgpack_object *map, bool *is_error,
                       error *e);
 

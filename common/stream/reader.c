@@ -1,4 +1,4 @@
-/* Reading streams. */
+/* Bytes of inputs to values, values to records, checked segment by segment. */
 #include "stream/reader.h"
 #include "cli/input.h"
 #include "cli/memory.h"

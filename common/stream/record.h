@@ -81,7 +81,8 @@ void put_integer(stream_chunk *k, const char *key, int64_t value);
 void put_number(stream_chunk *k, const char *key, double value);
 void put_boolean(stream_chunk *k, const char *key, bool value);
 void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size);
-/* A binary of `size` bytes that the caller fills before the next put; NULL: no memory. */
+/* A binary of `size` bytes that the caller fills before the next put; NULL when out of
+   memory. */
 void *put_binary_room(stream_chunk *k, const char *key, size_t size);
 void put_object(stream_chunk *k, const char *key, const msgpack_object *value);
 /* A nested map: put_map_begin(k, "exif"); put_...; put_map_end(k). Key NULL: an element of an
