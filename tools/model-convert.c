@@ -2,9 +2,9 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/text.h"
-#include "pretext/task.h"
 #include "model/convert.h"
 #include "nn/threads.h"
+#include "pretext/task.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
-#include "pretext/batch_window.h"
 #include "face/preprocessing.h"
+#include "pretext/batch_window.h"
 #include "pretext/summary.h"
 #include "stream/number.h"
 
