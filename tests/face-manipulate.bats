@@ -97,6 +97,13 @@ END
     [[ "$stderr" == *"1 photos have no faces"* ]]; }
 }
 
+@test "a byte of a path that is no UTF-8 is a question mark in the trace, and what is stays" {
+  drawn 1
+  ln -s drawn $'d\xc3\xa9\xffn'
+  perl -pe 's/drawn/d\xc3\xa9\xffn/g' located.msgpack | face-manipulate -q --trace trace -o out
+  grep -q '"path":"dé?n/000000.jpg"' trace
+}
+
 @test "orientation turns pixels and annotations alike" {
   mkdir t
   "$make_faces" turned t

@@ -299,8 +299,7 @@ static bool is_folder(const char *path)
     return input_describe(path, &status) && S_ISDIR(status.st_mode);
 }
 
-/* Annotations of other photos, or in files that are not looked at, are no error: but who gives them
-   wants to know. */
+/* Unmatched annotations are not an error, but the user will want to know. */
 static void mismatch_warn(const run *r)
 {
     int64_t found = 0, ambiguous = 0;

@@ -129,15 +129,10 @@ static bool write_points(run_state *r, error *e)
 {
     stream_writer w;
     stream_chunk k = {0};
-    msgpack_unpacked header;
     if (!stream_writer_open(&w, r->c, "point", e)) return false;
-    bool good = embeddings_header(&r->faces, &header, e);
-    if (good) {
-        put_header(r, stream_writer_header_begin(&w, &header.data));
-        good = stream_writer_header_end(&w, e);
-    }
+    put_header(r, stream_writer_header_begin(&w, &r->faces.header.object));
+    bool good = stream_writer_header_end(&w, e);
     for (size_t i = 0; good && i < r->faces.count; i++) good = write_point(r, &w, &k, i, e);
-    msgpack_unpacked_destroy(&header);
     stream_chunk_free(&k);
     return stream_writer_close(&w, e);
 }

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/cpu.h"
 #include "cli/help.h"
+#include "cli/input.h"
 #include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -243,23 +244,6 @@ static bool take_sets(cli *c, const cli_strings *sets, error *e)
 /* ---- Inputs -------------------------------------------------------------------------------------
  */
 
-static bool read_whole(FILE *file, const char *name, char **text, size_t *size, error *e)
-{
-    size_t capacity = 1 << 16, got;
-    *size = 0;
-    *text = memory_allocate(capacity, 1, e);
-    if (!*text) return false;
-    while ((got = fread(*text + *size, 1, capacity - *size - 1, file)) > 0) {
-        *size += got;
-        if (capacity - *size > 1) continue;
-        char *grown = memory_resize(*text, capacity *= 2, 1, e);
-        if (!grown) return false;
-        *text = grown;
-    }
-    (*text)[*size] = 0;
-    return !ferror(file) || error_set(e, STATUS_IO, "%s: ", name);
-}
-
 /* Adds the names in text[0..size), which has room for a NUL behind it. */
 static bool add_names(cli *c, char *text, size_t size, char separator, error *e)
 {
@@ -275,20 +259,21 @@ static bool add_names(cli *c, char *text, size_t size, char separator, error *e)
 
 static bool read_files_from(cli *c, const char *path, bool nul_separated, error *e)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "rb");
-    if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    char *text = NULL;
-    size_t size = 0;
-    bool done = read_whole(file, cli_input_name(path), &text, &size, e);
-    if (!standard) fclose(file);
-    if (text && !cli_strings_add(&c->owned, text, e)) {
+    struct stat status;
+    char *text;
+    size_t size;
+    int file = input_open(path, &status, e);
+    if (file < 0) return false;
+    bool done = input_read_all(file, cli_input_name(path), UINT64_MAX, &text, &size, e);
+    close(file);
+    if (!done) return false;
+    if (!cli_strings_add(&c->owned, text, e)) {
         free(text);
         return false;
     }
-    if (done && !nul_separated && memchr(text, 0, size))
+    if (!nul_separated && memchr(text, 0, size))
         return error_set(e, STATUS_USAGE, "%s: names end in NUL: add -0", cli_input_name(path));
-    return done && add_names(c, text, size, nul_separated ? 0 : '\n', e);
+    return add_names(c, text, size, nul_separated ? 0 : '\n', e);
 }
 
 static bool take_inputs(cli *c, const common_options *o, error *e)

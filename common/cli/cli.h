@@ -45,8 +45,8 @@ typedef struct cli_option {
     const char *help;           /* one line; keep it under 50 characters */
     bool unrecorded;            /* left out of the provenance (a path of an output, a log) */
     bool written;               /* the path of an output: no two may be the same */
-    bool rare;                  /* the help only names it, but under -v */
-    bool idle;                  /* taken, but changes nothing: the help is silent on it */
+    bool rare;                  /* listed by name only, unless -v is given */
+    bool idle;                  /* accepted but without effect; not shown in the help */
 } cli_option;
 
 /* Common options that not every tool obeys. All take them, so that a script may give them

@@ -1,4 +1,4 @@
-/* Errors that stick. */
+/* Setting errors: the first one sticks, and what is too long loses its middle. */
 #include "cli/error.h"
 
 #include <errno.h>

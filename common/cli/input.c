@@ -1,7 +1,8 @@
-/* Opening inputs. */
+/* Opening, reading and spooling inputs. */
 #include "cli/input.h"
 
 #include "cli/cli.h"
+#include "cli/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,42 @@ ssize_t input_read(int file, void *bytes, size_t size)
     do got = read(file, bytes, size);
     while (got < 0 && errno == EINTR);
     return got;
+}
+
+/* Room for what a regular file holds, a NUL, and one byte more that shows its end. */
+static size_t first_room(int file, uint64_t limit)
+{
+    struct stat status;
+    uint64_t room = 1 << 16;
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        room = (uint64_t)status.st_size + 2;
+    return room - 1 < limit ? room : (size_t)limit + 1;
+}
+
+bool input_read_all(int file, const char *name, uint64_t limit, char **bytes, size_t *size,
+                    error *e)
+{
+    size_t capacity = 0, wanted = first_room(file, limit);
+    ssize_t got = 1;
+    *bytes = NULL;
+    for (*size = 0; got > 0 && *size < limit; *size += (size_t)got) {
+        char *grown = array_grow(*bytes, wanted, &capacity, 1, e);
+        if (!grown) goto fail;
+        *bytes = grown;
+        size_t room = capacity - 1 - *size;
+        got = input_read(file, grown + *size, room < limit - *size ? room : limit - *size);
+        if (got < 0) {
+            error_set(e, STATUS_IO, "%s: ", name);
+            goto fail;
+        }
+        wanted = *size + (size_t)got + 2;
+    }
+    (*bytes)[*size] = 0;
+    return true;
+fail:
+    free(*bytes);
+    *bytes = NULL;
+    return false;
 }
 
 /* ---- Spooling ------------------------------------------------------------------------------- */

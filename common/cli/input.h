@@ -1,9 +1,10 @@
-/* Opening inputs: "-" is standard input; folders are refused. */
+/* Opening inputs: "-" is standard input; folders are refused. Reading and spooling them whole. */
 #ifndef BLADES_CLI_INPUT_H
 #define BLADES_CLI_INPUT_H
 
 #include "cli/error.h"
 
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -17,6 +18,11 @@ bool input_describe(const char *path, struct stat *status);
 
 /* read(2), again where a signal interrupts it. */
 ssize_t input_read(int file, void *bytes, size_t size);
+
+/* Reads a descriptor (messages call it `name`) to its end, or `limit` bytes (1 or more) of it. A
+   NUL follows the bytes, which the caller frees; *bytes is NULL on failure. */
+bool input_read_all(int file, const char *name, uint64_t limit, char **bytes, size_t *size,
+                    error *e);
 
 /* Copies what a descriptor still holds (a pipe, say; messages call it `name`) to a nameless file in
    $TMPDIR or /tmp. Returns its descriptor, to be read from the beginning and closed by the caller,

@@ -1,7 +1,10 @@
-/* Keyed random numbers. */
+/* Random numbers from a seed, a name and an index. */
 #include "cli/random.h"
 
+#include "cli/hash.h"
+
 #include <math.h>
+#include <string.h>
 
 static uint64_t splitmix64(uint64_t *state)
 {
@@ -13,11 +16,8 @@ static uint64_t splitmix64(uint64_t *state)
 
 random_state random_keyed(uint64_t seed, const char *name, uint64_t index)
 {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-        hash = (hash ^ *p) * 0x100000001b3u;
     uint64_t state = seed;
-    state = splitmix64(&state) ^ hash;
+    state = splitmix64(&state) ^ hash_bytes(name, strlen(name), HASH_BASIS);
     state = splitmix64(&state) ^ index;
     random_state r;
     for (int i = 0; i < 4; i++) r.word[i] = splitmix64(&state);

@@ -24,6 +24,17 @@ size_t utf8_length(const unsigned char *p, size_t left)
     return 0;
 }
 
+size_t utf8_mend(char *to, const char *from, size_t size, const char *instead)
+{
+    size_t used = 0, width = strlen(instead);
+    for (size_t i = 0, valid; i < size; i += valid ? valid : 1) {
+        valid = utf8_length((const unsigned char *)from + i, size - i);
+        memmove(to + used, valid ? from + i : instead, valid ? valid : width);
+        used += valid ? valid : width;
+    }
+    return used;
+}
+
 /* Controls of ASCII and of ISO 6429 (C1), and those that turn the direction of what follows (U+202A
    to U+202E, U+2066 to U+2069), with which a name could look like another verdict. */
 static bool is_control(const unsigned char *p)

@@ -129,14 +129,6 @@ static bool check_header(embeddings *s, const stream_reader *reader, error *e)
     return good;
 }
 
-static bool keep_header(embeddings *s, const stream_reader *reader, error *e)
-{
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, &s->header, msgpack_sbuffer_write);
-    return msgpack_pack_object(&packer, *stream_reader_header(reader)) == 0 ||
-           error_set(e, STATUS_SYSTEM, "out of memory");
-}
-
 static bool read_records(embeddings *s, stream_reader *reader, bool keep, error *e)
 {
     int64_t segment = 0;
@@ -163,8 +155,8 @@ bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records
     static const char *const kinds[] = {"embedding", NULL};
     *s = (embeddings){0};
     stream_reader *reader = stream_reader_open(inputs, kinds, e);
-    bool good = reader && keep_header(s, reader, e) && check_header(s, reader, e) &&
-                read_records(s, reader, keep_records, e);
+    bool good = reader && object_copy_make(&s->header, stream_reader_header(reader), e) &&
+                check_header(s, reader, e) && read_records(s, reader, keep_records, e);
     stream_reader_close(reader);
     if (!good) embeddings_free(s);
     return good;
@@ -181,7 +173,7 @@ void embeddings_free(embeddings *s)
     free(s->info);
     free(s->vectors);
     free(s->model);
-    msgpack_sbuffer_destroy(&s->header);
+    object_copy_free(&s->header);
     *s = (embeddings){0};
 }
 
@@ -193,14 +185,6 @@ size_t embeddings_photographs(const embeddings *s, uint32_t *index)
             (s->info[i].label == FACE_PHOTOGRAPHIC || s->info[i].label == FACE_UNLABELLED))
             index[count++] = (uint32_t)i;
     return count;
-}
-
-bool embeddings_header(const embeddings *s, msgpack_unpacked *header, error *e)
-{
-    msgpack_unpacked_init(header);
-    return msgpack_unpack_next(header, s->header.data, s->header.size, NULL) ==
-               MSGPACK_UNPACK_SUCCESS ||
-           error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
 points embeddings_points(const embeddings *s, const uint32_t *index, size_t count)

@@ -33,9 +33,9 @@ typedef struct embeddings {
     float *vectors; /* (count, dimension) */
     embedding_info *info;
     size_t count, capacity, dimension;
-    size_t errors;          /* error records met */
-    char *model;            /* the header's `model`; NULL when it has none */
-    msgpack_sbuffer header; /* the first header, packed */
+    size_t errors;      /* error records met */
+    char *model;        /* the header's `model`; NULL when it has none */
+    object_copy header; /* the first header */
 } embeddings;
 
 /* Reads streams of kind "embedding" one after the other; with `keep_records` also what the records
@@ -54,10 +54,6 @@ bool embedding_vector(const msgpack_object *record, size_t *dimension, float *ro
 /* The rows that may stand for photographs: labelled photographic or not at all, and not
    manipulated. index (count) is the caller's; how many they are. */
 size_t embeddings_photographs(const embeddings *s, uint32_t *index);
-
-/* The first header as an object; the caller destroys it with msgpack_unpacked_destroy, also after
-   failure. */
-bool embeddings_header(const embeddings *s, msgpack_unpacked *header, error *e);
 
 /* A view of all, or of the rows in `index`. */
 points embeddings_points(const embeddings *s, const uint32_t *index, size_t count);

@@ -116,8 +116,6 @@ typedef struct comparison {
     interval (*metric)[METRICS]; /* (generators + 2); caller frees with comparison_free */
 } comparison;
 
-bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluation_options *o,
-                        comparison *out, error *e);
 void comparison_free(comparison *c);
 
 /* The comparisons of a report, caller frees each and the array: every other method minus

@@ -67,8 +67,8 @@ static void free_view(method *m)
     }
 }
 
-bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluation_options *o,
-                        comparison *out, error *e)
+static bool evaluation_compare(const evaluation *v, size_t a, size_t b, const evaluation_options *o,
+                               comparison *out, error *e)
 {
     const method *x = &v->methods[a], *y = &v->methods[b];
     method common[2] = {{0}, {0}};

@@ -46,11 +46,7 @@ bool fitting_calibrate(fitting *f, const points *p, double false_alarm_rate, con
 
 bool fitting_write(const fitting *f, error *e)
 {
-    msgpack_unpacked header;
-    bool done = embeddings_header(&f->faces, &header, e) &&
-                detector_write(&f->result, f->c, &header.data, e);
-    msgpack_unpacked_destroy(&header);
-    return done;
+    return detector_write(&f->result, f->c, &f->faces.header.object, e);
 }
 
 void fitting_end(fitting *f)

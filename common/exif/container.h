@@ -20,8 +20,8 @@ typedef struct exif_container {
     exif_place place[CONTAINER_BLOCKS];
 } exif_container;
 
-/* Looks at the file. False when it is none of the formats. Free with exif_container_free in any
- * case. */
+/* Reads the headers. Returns false if the file is in none of the formats. Free with
+ * exif_container_free in any case. */
 bool exif_container_read(exif_container *c, exif_source *s);
 void exif_container_free(exif_container *c);
 

@@ -6,7 +6,6 @@
 #include "cli/memory.h"
 #include "exif/metadata_object.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,29 +42,12 @@ struct metadata_table {
 /* ---- Reading the text -------------------------------------------------------------------------
  */
 
-static bool read_all(metadata_table *m, int file, const char *path, error *e)
-{
-    size_t room = 0;
-    for (;;) {
-        if (m->size == room) {
-            char *grown = memory_resize(m->text, room = room ? 2 * room : 1 << 16, 1, e);
-            if (!grown) return false;
-            m->text = grown;
-        }
-        ssize_t n = read(file, m->text + m->size, room - m->size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return error_set(e, STATUS_IO, "%s: ", path);
-        if (n == 0) return true;
-        m->size += (size_t)n;
-    }
-}
-
 static bool read_text(metadata_table *m, const char *path, error *e)
 {
     struct stat status;
     int file = input_open(path, &status, e);
     if (file < 0) return false;
-    bool good = read_all(m, file, cli_input_name(path), e);
+    bool good = input_read_all(file, cli_input_name(path), UINT64_MAX, &m->text, &m->size, e);
     close(file);
     return good;
 }

@@ -1,8 +1,8 @@
 /* From values as stored to those of the method. */
 #include "exif/normalise.h"
 
+#include "exif/brand.h"
 #include "exif/classes.h"
-#include "exif/make.h"
 #include "exif/quantity.h"
 
 #include <ctype.h>
@@ -67,30 +67,17 @@ static bool normalise_time(const photo_tags *t, photo_key key, photo_setting *ou
     return normalise_text(t, key, out) && strpbrk(out->text, "123456789");
 }
 
-static quantity quantity_of(photo_key key)
-{
-    switch (key) {
-    case KEY_EXPOSURE_TIME:
-    case KEY_SHUTTER_SPEED:
-        return QUANTITY_TIME;
-    case KEY_APERTURE:
-    case KEY_F_NUMBER:
-        return QUANTITY_APERTURE;
-    case KEY_EXPOSURE_BIAS:
-        return QUANTITY_BIAS;
-    case KEY_FOCAL_LENGTH:
-    case KEY_FOCAL_LENGTH_35MM:
-        return QUANTITY_LENGTH;
-    case KEY_ISO:
-        return QUANTITY_ISO;
-    default:
-        return QUANTITY_PLAIN;
-    }
-}
+/* How texts of numbers are read; QUANTITY_PLAIN where nothing stands. */
+static const quantity quantities[KEY_COUNT] = {
+    [KEY_APERTURE] = QUANTITY_APERTURE,        [KEY_F_NUMBER] = QUANTITY_APERTURE,
+    [KEY_EXPOSURE_BIAS] = QUANTITY_BIAS,       [KEY_EXPOSURE_TIME] = QUANTITY_TIME,
+    [KEY_SHUTTER_SPEED] = QUANTITY_TIME,       [KEY_FOCAL_LENGTH] = QUANTITY_LENGTH,
+    [KEY_FOCAL_LENGTH_35MM] = QUANTITY_LENGTH, [KEY_ISO] = QUANTITY_ISO,
+};
 
 static bool get_number(const tag_value *v, photo_key key, double *number)
 {
-    if (v->kind == VALUE_TEXT) return quantity_parse(v->text, quantity_of(key), number);
+    if (v->kind == VALUE_TEXT) return quantity_parse(v->text, quantities[key], number);
     return tag_value_number(v, 0, number);
 }
 

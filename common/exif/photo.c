@@ -2,17 +2,15 @@
 #include "exif/photo.h"
 
 #include "cli/input.h"
-#include "cli/memory.h"
 #include "exif/block.h"
 #include "exif/container.h"
 #include "exif/normalise.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PIPE_BYTES = 16 << 20, PIPE_STEP = 64 << 10 };
+enum { PIPE_BYTES = 16 << 20 }; /* of a pipe: tags lie before */
 
 void exif_photo_clear(exif_photo *p)
 {
@@ -62,28 +60,12 @@ static bool read_source(exif_photo *p, exif_source *s, const char *path, error *
 /* Reads what is no regular file into memory. */
 static bool read_pipe(exif_photo *p, int file, const char *path, error *e)
 {
-    unsigned char *bytes = NULL;
-    size_t size = 0, room = 0;
-    bool good = false;
-    for (;;) {
-        if (room - size < PIPE_STEP && room < PIPE_BYTES) {
-            unsigned char *grown = memory_resize(bytes, room = room ? 2 * room : PIPE_STEP, 1, e);
-            if (!grown) goto done;
-            bytes = grown;
-        }
-        ssize_t n = size < room ? read(file, bytes + size, room - size) : 0;
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            error_set(e, STATUS_IO, "%s: ", path);
-            goto done;
-        }
-        if (n == 0) break;
-        size += (size_t)n;
-    }
+    char *bytes;
+    size_t size;
     exif_source source;
+    if (!input_read_all(file, path, PIPE_BYTES, &bytes, &size, e)) return false;
     exif_source_memory(&source, bytes, size);
-    good = read_source(p, &source, path, e);
-done:
+    bool good = read_source(p, &source, path, e);
     free(bytes);
     return good;
 }

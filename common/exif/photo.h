@@ -15,7 +15,7 @@ typedef struct exif_photo {
 
 void exif_photo_clear(exif_photo *p);
 
-/* Reads the headers of an image file ("-": standard input, of which at most 16 MiB are looked at).
+/* Reads the headers of an image file ("-": standard input, of a pipe at most 16 MiB).
    Safe to call from several threads. STATUS_NO_INPUT when it cannot be opened or is a directory,
    STATUS_DATA when it is no JPEG, PNG, WebP or TIFF file or has neither a size nor EXIF. A file
    without EXIF has no tags. */

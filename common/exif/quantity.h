@@ -6,12 +6,12 @@
 #include <stdbool.h>
 
 typedef enum quantity {
+    QUANTITY_PLAIN,
     QUANTITY_TIME,     /* seconds: "1/60", "0.5 s", "2 sec", "1/2 sec", "0.017 sec (1/60)" */
     QUANTITY_APERTURE, /* "2.8", "f/2.8", "F2.8" */
     QUANTITY_BIAS,     /* "0", "-0.33 EV", "+2/3 EV", "+1 1/3" */
     QUANTITY_LENGTH,   /* "35", "35 mm", "35.0mm" */
     QUANTITY_ISO,      /* "400", "ISO 400", "1,600", "ISO 400/27" */
-    QUANTITY_PLAIN,
 } quantity;
 
 /* Reads the number at the start of `text`; what follows must be a unit of the quantity, a list's

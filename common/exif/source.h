@@ -1,4 +1,4 @@
-/* Reading a file here and there: only what is looked at is read, nothing past its end. */
+/* Reading a file here and there: only what is needed is read, nothing past its end. */
 #ifndef BLADES_EXIF_SOURCE_H
 #define BLADES_EXIF_SOURCE_H
 

@@ -7,36 +7,30 @@
 #include <string.h>
 
 const photo_tag photo_tag_table[KEY_COUNT] = {
-    [KEY_MAKE] = {0x010f, true, true, false, false, "make", "Make"},
-    [KEY_MODEL] = {0x0110, true, true, false, false, "model", "Model"},
-    [KEY_FLASH] = {0x9209, false, false, false, false, "flash", "Flash"},
-    [KEY_METERING_MODE] = {0x9207, false, false, false, false, "metering_mode", "MeteringMode"},
-    [KEY_SCENE_CAPTURE_TYPE] = {0xa406, false, false, false, false, "scene_capture_type",
-                                "SceneCaptureType"},
-    [KEY_EXPOSURE_MODE] = {0xa402, false, false, false, false, "exposure_mode", "ExposureMode"},
-    [KEY_WHITE_BALANCE] = {0xa403, false, false, false, true, "white_balance", "WhiteBalance"},
-    [KEY_EXPOSURE_PROGRAM] = {0x8822, false, false, false, false, "exposure_program",
-                              "ExposureProgram"},
-    [KEY_APERTURE] = {0x9202, false, false, false, false, "aperture", "ApertureValue"},
-    [KEY_F_NUMBER] = {0x829d, false, false, false, false, "f_number", "FNumber"},
-    [KEY_EXPOSURE_BIAS] = {0x9204, false, false, true, false, "exposure_bias", "ExposureBiasValue"},
-    [KEY_EXPOSURE_TIME] = {0x829a, false, false, false, false, "exposure_time", "ExposureTime"},
-    [KEY_SHUTTER_SPEED] = {0x9201, false, false, true, false, "shutter_speed", "ShutterSpeedValue"},
-    [KEY_FOCAL_LENGTH] = {0x920a, false, false, false, false, "focal_length", "FocalLength"},
-    [KEY_ISO] = {0x8827, false, false, false, false, "iso", "ISOSpeedRatings"},
-    [KEY_DATETIME_ORIGINAL] = {0x9003, false, true, false, false, "datetime_original",
-                               "DateTimeOriginal"},
-    [KEY_FOCAL_LENGTH_35MM] = {0xa405, false, false, false, false, "focal_length_35mm",
-                               "FocalLengthIn35mmFilm"},
-    [KEY_LENS_MODEL] = {0xa434, false, true, false, false, "lens_model", "LensModel"},
-    [KEY_ORIENTATION] = {0x0112, true, false, false, true, NULL, "Orientation"},
-    [KEY_STANDARD_OUTPUT_SENSITIVITY] = {0x8831, false, false, false, false, NULL,
-                                         "StandardOutputSensitivity"},
-    [KEY_RECOMMENDED_EXPOSURE_INDEX] = {0x8832, false, false, false, false, NULL,
-                                        "RecommendedExposureIndex"},
-    [KEY_ISO_SPEED] = {0x8833, false, false, false, false, NULL, "ISOSpeed"},
-    [KEY_IMAGE_WIDTH] = {0x0100, true, false, false, true, NULL, "ImageWidth"},
-    [KEY_IMAGE_HEIGHT] = {0x0101, true, false, false, true, NULL, "ImageLength"},
+    [KEY_MAKE] = {0x010f, "make", "Make", .main_directory = true, .text = true},
+    [KEY_MODEL] = {0x0110, "model", "Model", .main_directory = true, .text = true},
+    [KEY_FLASH] = {0x9209, "flash", "Flash"},
+    [KEY_METERING_MODE] = {0x9207, "metering_mode", "MeteringMode"},
+    [KEY_SCENE_CAPTURE_TYPE] = {0xa406, "scene_capture_type", "SceneCaptureType"},
+    [KEY_EXPOSURE_MODE] = {0xa402, "exposure_mode", "ExposureMode"},
+    [KEY_WHITE_BALANCE] = {0xa403, "white_balance", "WhiteBalance", .first_wins = true},
+    [KEY_EXPOSURE_PROGRAM] = {0x8822, "exposure_program", "ExposureProgram"},
+    [KEY_APERTURE] = {0x9202, "aperture", "ApertureValue"},
+    [KEY_F_NUMBER] = {0x829d, "f_number", "FNumber"},
+    [KEY_EXPOSURE_BIAS] = {0x9204, "exposure_bias", "ExposureBiasValue", .is_signed = true},
+    [KEY_EXPOSURE_TIME] = {0x829a, "exposure_time", "ExposureTime"},
+    [KEY_SHUTTER_SPEED] = {0x9201, "shutter_speed", "ShutterSpeedValue", .is_signed = true},
+    [KEY_FOCAL_LENGTH] = {0x920a, "focal_length", "FocalLength"},
+    [KEY_ISO] = {0x8827, "iso", "ISOSpeedRatings"},
+    [KEY_DATETIME_ORIGINAL] = {0x9003, "datetime_original", "DateTimeOriginal", .text = true},
+    [KEY_FOCAL_LENGTH_35MM] = {0xa405, "focal_length_35mm", "FocalLengthIn35mmFilm"},
+    [KEY_LENS_MODEL] = {0xa434, "lens_model", "LensModel", .text = true},
+    [KEY_ORIENTATION] = {0x0112, NULL, "Orientation", .main_directory = true, .first_wins = true},
+    [KEY_STANDARD_OUTPUT_SENSITIVITY] = {0x8831, NULL, "StandardOutputSensitivity"},
+    [KEY_RECOMMENDED_EXPOSURE_INDEX] = {0x8832, NULL, "RecommendedExposureIndex"},
+    [KEY_ISO_SPEED] = {0x8833, NULL, "ISOSpeed"},
+    [KEY_IMAGE_WIDTH] = {0x0100, NULL, "ImageWidth", .main_directory = true, .first_wins = true},
+    [KEY_IMAGE_HEIGHT] = {0x0101, NULL, "ImageLength", .main_directory = true, .first_wins = true},
 };
 
 /* The keys by tag number: directories hold many tags that are none of ours. */
@@ -92,21 +86,9 @@ void photo_tags_clear(photo_tags *t)
 
 void photo_tags_set_text(photo_tags *t, photo_key key, const char *bytes, size_t length)
 {
-    const unsigned char *in = (const unsigned char *)bytes;
     char *out = t->text[key];
-    size_t n = 0;
     length = strnlen(bytes, length < VALUE_TEXT_BYTES ? length : VALUE_TEXT_BYTES);
-    for (size_t i = 0; i < length;) {
-        size_t k = utf8_length(in + i, length - i);
-        if (k == 0) {
-            out[n++] = '?';
-            i++;
-            continue;
-        }
-        memcpy(out + n, in + i, k);
-        n += k;
-        i += k;
-    }
+    size_t n = utf8_mend(out, bytes, length, "?");
     while (n > 0 && strchr(" \t\r\n\v\f", out[n - 1])) n--;
     out[n] = '\0';
     t->value[key] = (tag_value){.kind = VALUE_TEXT, .count = 1, .text = out};

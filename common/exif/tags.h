@@ -39,18 +39,18 @@ typedef enum photo_key {
 
 typedef struct photo_tag {
     uint16_t number;     /* in the TIFF directory */
+    const char *key;     /* in `exif`; NULL: not there */
+    const char *name;    /* in `exif_raw`: the standard's name */
     bool main_directory; /* its place is IFD0; else the Exif IFD */
     bool text;
-    bool is_signed;   /* APEX values that some cameras write with the unsigned type */
-    bool first_wins;  /* of several values the first counts (as in exiftool), else the last */
-    const char *key;  /* in `exif`; NULL: not there */
-    const char *name; /* in `exif_raw`: the standard's name */
+    bool is_signed;  /* APEX values that some cameras write with the unsigned type */
+    bool first_wins; /* of several values the first counts (as in exiftool), else the last */
 } photo_tag;
 
 /* Indexed by photo_key. */
 extern const photo_tag photo_tag_table[KEY_COUNT];
 
-/* The key of a tag number; KEY_COUNT when it is none of ours. */
+/* The key of a tag number; KEY_COUNT if it is not one of ours. */
 photo_key photo_key_of(unsigned number);
 
 typedef enum value_kind {

@@ -110,7 +110,8 @@ static void element_end(void *context, const XML_Char *name)
     }
 }
 
-bool annotations_read_dlib(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_dlib(annotations *a, const char *name, const char *bytes, size_t size,
+                           error *e)
 {
     dlib_reader r = {.a = a, .e = e, .parser = XML_ParserCreate(NULL)};
     if (r.parser == NULL) return error_set(e, STATUS_SYSTEM, "out of memory");

@@ -48,6 +48,13 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     return FORMAT_LINES;
 }
 
+static annotation_reader *const readers[] = {
+    [FORMAT_LINES] = annotations_read_lines, [FORMAT_FDF] = annotations_read_fdf,
+    [FORMAT_COCO] = annotations_read_coco,   [FORMAT_CELEBA] = annotations_read_celeba,
+    [FORMAT_DLIB] = annotations_read_dlib,   [FORMAT_PTS] = annotations_read_pts,
+    [FORMAT_NPY] = annotations_read_npy,
+};
+
 static bool bytes_parse(annotations *a, const char *path, const char *name,
                         annotation_format format, const char *bytes, size_t size, error *e)
 {
@@ -56,22 +63,7 @@ static bool bytes_parse(annotations *a, const char *path, const char *name,
         size -= 3;
     }
     if (format == FORMAT_AUTO) format = format_guess(path, bytes, size);
-    switch (format) {
-    case FORMAT_FDF:
-        return annotations_read_fdf(a, bytes, size, e);
-    case FORMAT_COCO:
-        return annotations_read_coco(a, bytes, size, e);
-    case FORMAT_CELEBA:
-        return annotations_read_celeba(a, bytes, size, e);
-    case FORMAT_DLIB:
-        return annotations_read_dlib(a, bytes, size, e);
-    case FORMAT_PTS:
-        return annotations_read_pts(a, name, bytes, size, e);
-    case FORMAT_NPY:
-        return annotations_read_npy(a, name, bytes, size, e);
-    default:
-        return annotations_read_lines(a, bytes, size, e);
-    }
+    return readers[format](a, name, bytes, size, e);
 }
 
 /* A path without folders above `root` and without its suffix. */
@@ -93,23 +85,10 @@ static bool too_large(error *e)
 }
 
 /* Files are read, not mapped: another program may cut them short meanwhile. `expected`: bytes, as
-   far as is known; at the end there is room for one more. */
+   far as is known. */
 static bool bytes_read(int file, size_t expected, char **bytes, size_t *size, error *e)
 {
-    size_t capacity = 0;
-    for (;;) {
-        if (*size == capacity) {
-            if ((int64_t)capacity > FILE_BYTES_MOST) break;
-            capacity = capacity == 0 ? expected + 1 : capacity * 2 + 65536;
-            char *more = memory_resize(*bytes, capacity, 1, e);
-            if (more == NULL) return false;
-            *bytes = more;
-        }
-        ssize_t n = input_read(file, *bytes + *size, capacity - *size);
-        if (n < 0) return error_set(e, STATUS_IO, "cannot be read: ");
-        if (n == 0) break;
-        *size += (size_t)n;
-    }
+    if (!input_read_all(file, "cannot be read", FILE_BYTES_MOST + 1, bytes, size, e)) return false;
     if ((int64_t)*size > FILE_BYTES_MOST) return too_large(e);
     if (*size < expected) return error_set(e, STATUS_DATA, "became shorter while it was read");
     return *size > 0 || error_set(e, STATUS_DATA, "is empty");

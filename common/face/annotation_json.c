@@ -9,7 +9,9 @@
 
 enum { NUMBERS_MOST = 3 * 200 };
 
-int json_numbers(const json_t *array, size_t group, double *to, int most)
+/* Numbers of a JSON array, flat or in arrays of `group`, of which the first two count: at most
+   `most`; null is NaN. -1 when it is no such array, or longer. */
+static int json_numbers(const json_t *array, size_t group, double *to, int most)
 {
     if (!json_is_array(array)) return -1;
     int count = 0;
@@ -141,7 +143,8 @@ static bool own_array_read(annotations *a, const char *bytes, size_t size, error
     return done;
 }
 
-bool annotations_read_lines(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_lines(annotations *a, const char *name, const char *bytes, size_t size,
+                            error *e)
 {
     size_t space = 0;
     while (space < size && strchr(" \t\r\n", bytes[space]) != NULL) space++;
@@ -207,7 +210,8 @@ static json_t *value_read(const char *bytes, size_t size, size_t *at, error *e)
     return value;
 }
 
-bool annotations_read_fdf(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_fdf(annotations *a, const char *name, const char *bytes, size_t size,
+                          error *e)
 {
     size_t at = blanks_skip(bytes, size, 0);
     if (at == size || bytes[at] != '{') return error_set(e, STATUS_DATA, "is no JSON object");
@@ -344,7 +348,8 @@ static bool coco_ids_check(annotations *a, const json_t *images, const coco_face
     return done;
 }
 
-bool annotations_read_coco(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_coco(annotations *a, const char *name, const char *bytes, size_t size,
+                           error *e)
 {
     json_error_t problem;
     json_t *root = json_loadb(bytes, size, 0, &problem);

@@ -62,7 +62,8 @@ static long word_count(const char *word)
 
 /* A count, a line of column names, then "000001.jpg" and 4 numbers (x, y, width, height) or 10
  * (points). */
-bool annotations_read_celeba(annotations *a, const char *bytes, size_t size, error *e)
+bool annotations_read_celeba(annotations *a, const char *name, const char *bytes, size_t size,
+                             error *e)
 {
     line_reader r = {.bytes = bytes, .size = size};
     long count = line_next(&r) && r.words == 1 ? word_count(r.word[0]) : -1, found = 0;

@@ -1,4 +1,4 @@
-/* Annotations in memory, and which of them belongs to a photo. */
+/* Annotations in memory: entries and faces added, freed. */
 #include "cli/memory.h"
 #include "face/annotation_internal.h"
 

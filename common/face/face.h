@@ -21,7 +21,7 @@ int face_count(const msgpack_object *record);
 /* The same, with STATUS_DATA and the reason in place of -1. */
 bool face_count_get(const msgpack_object *record, int *count, error *e);
 
-/* The id of a photo's face, "<photo's id>#<index>"; caller frees. NULL: no memory. */
+/* The id of a photo's face, "<photo's id>#<index>"; caller frees. NULL when out of memory. */
 char *face_id(const char *photo_id, int index);
 
 /* Reads face `index`. A box is needed, or landmarks to derive one from. STATUS_DATA for a missing,

@@ -78,8 +78,8 @@ static void profile_span(const double *profile, double most, int n, int *first, 
     *end += *end < n;
 }
 
-/* The part of the image where the blur can be 1/2 or more, with a pixel less than that about it
-   wherever the image goes on: so its erosion is that of the whole. False: it is so nowhere. */
+/* The region where the blur can reach 1/2, with a one-pixel border below 1/2 wherever the image
+   continues, so that eroding it equals eroding the whole mask. False if it never reaches 1/2. */
 static bool profiles_reach(const profiles *p, int size, filter_part *part)
 {
     double across_most = largest(p->across, size), down_most = largest(p->down, size);

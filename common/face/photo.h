@@ -7,11 +7,11 @@
 #include "image/decode.h"
 #include "stream/record.h"
 
-/* What of the photo, reduced by some denominator, was decoded. */
+/* One decoding of the photo, reduced by 1, 2, 4 or 8. */
 typedef struct photo_decoding {
     image pixels;
-    image_window window; /* what they are of the reduced photo */
-    image_window asked;  /* what of that is as if all were decoded; empty: nothing */
+    image_window window; /* the region `pixels` covers */
+    image_window asked;  /* the part of it guaranteed equal to a full decode; empty: not decoded */
 } photo_decoding;
 
 enum { PHOTO_REDUCTIONS = 4 }; /* by 1, 2, 4, 8 */

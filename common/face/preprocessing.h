@@ -23,11 +23,11 @@ typedef struct preprocessing {
     float mean[3], std[3]; /* of values from 0 to 1, for red, green, blue */
 } preprocessing;
 
-/* CLIP's normalisation (METHOD section 6), as designated initialisers. */
+/* CLIP's normalisation, as designated initialisers. */
 #define PREPROCESSING_CLIP                                                                         \
     .mean = {0.48145466f, 0.4578275f, 0.40821073f}, .std = {0.26862954f, 0.26130258f, 0.27577711f}
 
-/* Adds a step, unless the square has that side already. False: there are too many. */
+/* Adds a step, unless the square has that side already. Returns false if there are too many. */
 bool preprocessing_add_step(preprocessing *p, int side, resampling how);
 /* One step, to size x size, and all of it. */
 void preprocessing_set_size(preprocessing *p, int size, resampling how);
@@ -41,8 +41,8 @@ void preprocessing_put(stream_chunk *k, const preprocessing *p);
    have them. STATUS_DATA when something makes no sense. */
 bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e);
 
-/* Where a window begins that has `play` pixels less than what it is cut out of; share 0: at the one
-   end, 1/2: in the middle, 1: at the other end. */
+/* Offset of a window that is `play` pixels smaller than its image: share 0 puts it at the start,
+   1/2 in the middle, 1 at the end. */
 int window_begin(int play, double share);
 
 /* The face of an upright box of the photo, size x size. */

@@ -4,7 +4,7 @@
 #include "cli/memory.h"
 #include "cli/progress.h"
 #include "face/sheet.h"
-#include "image/encode.h"
+#include "image/png_encode.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* Contact sheets. */
+/* Laying the cells of a contact sheet out and outlining regions. */
 #include "face/sheet.h"
 
 #include "cli/memory.h"
 #include "cli/output.h"
-#include "image/encode.h"
+#include "image/png_encode.h"
 
 #include <math.h>
 #include <stdlib.h>

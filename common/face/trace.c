@@ -1,5 +1,6 @@
-/* Traces of random choices. */
+/* The random choices of a variant as a line of JSON. */
 #include "face/trace.h"
+#include "cli/text.h"
 #include "stream/number.h"
 
 #include <stdlib.h>
@@ -80,9 +81,7 @@ static json_t *text_json(const char *text)
     if (string != NULL) return string;
     char *copy = strdup(text);
     if (copy == NULL) return NULL;
-    for (char *p = copy; *p != '\0'; p++) {
-        if ((unsigned char)*p >= 0x80) *p = '?';
-    }
+    utf8_mend(copy, text, strlen(text), "?");
     string = json_string(copy);
     free(copy);
     return string;

@@ -29,7 +29,7 @@ const char *manipulation_name(manipulation what, bool affine);
 int manipulation_regions(manipulation what, face_region which[REGION_COUNT]);
 
 /* The regions of a face of size x size, as face_regions has them; those too small for a soft mask
-   are unknown, too. */
+   are also unknown. */
 bool variant_regions(const double *landmarks, int points, int size, region regions[REGION_COUNT],
                      error *e);
 

@@ -1,4 +1,4 @@
-/* Warps. */
+/* Warping a whole face: grids, affine maps, and the pixels they make. */
 #include "face/warp.h"
 
 #include "image/kernels.h"

@@ -1,4 +1,4 @@
-/* Filters on masks. */
+/* Blurring and eroding masks as OpenCV does. */
 #include "image/filter.h"
 
 #include "cli/memory.h"

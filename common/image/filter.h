@@ -19,7 +19,9 @@ typedef struct filter_part {
     int left, top, right, bottom;
 } filter_part;
 
-/* The part that a blur by `count` weights makes of one, within width x height. */
+/* The region that blurring `part` with `count` weights can make non-zero, clipped to width x
+ * height.
+ */
 filter_part blurred_part(filter_part part, int count, int width, int height);
 
 /* Blurs a part of an image of width x height (row-major, only the part) with count x count weights;

@@ -1,4 +1,4 @@
-/* Images in folders. */
+/* Finding the images in folders and below. */
 #include "image/folder.h"
 
 #include <errno.h>

@@ -125,7 +125,7 @@ static void rows_read(jpeg_reader *r, image *out)
     }
 }
 
-/* Upsampled colours at the edge of what is decoded depend on it: that many pixels more are. */
+/* Upsampling reads chroma beyond the window, so decode this many more pixels on each side. */
 #define WINDOW_MARGIN 8
 
 static void window_widen(image_window *w, int width, int height)
@@ -150,8 +150,7 @@ static void window_start(jpeg_reader *r, image_window *w)
     }
 }
 
-/* Are the rest of the file's only scan data and restarts, up to the end of the image? False: there
-   is something else, or the end is missing. */
+/* True if nothing but entropy-coded data and restart markers follows, up to EOI. */
 static bool scan_ends(const unsigned char *at, const unsigned char *end)
 {
     while (at < end && (at = memchr(at, 0xff, (size_t)(end - at))) != NULL) {
@@ -165,8 +164,8 @@ static bool scan_ends(const unsigned char *at, const unsigned char *end)
     return false;
 }
 
-/* Rows below the window: not decoded where the scan's end can be found without; else the last is
-   read, which is there only if all before it is. */
+/* Checks the rows below the window: by scanning for EOI where that is enough, else by decoding the
+   last row, which exists only if all before it do. */
 static void rest_check(jpeg_reader *r)
 {
     struct jpeg_decompress_struct *info = &r->info;

@@ -19,9 +19,9 @@ typedef struct huffman_look {
     uint8_t advance; /* places passed, at most PLACES + 1, and PLACE_END behind an end of block */
 } huffman_look;
 
-/* Places of AC coefficients, by how many are before. The numbers are such that a sum of two has the
-   bit PLACE_WRONG if it is beyond the block, or behind an end code that the block had no room for,
-   or what was looked at is not even one code (LOOK_SHORT). */
+/* Positions within a block, counted in AC coefficients passed. The values are chosen so that adding
+   a look's `advance` sets PLACE_WRONG when it runs past the block, past an end-of-block code that
+   did not fit, or did not hold one whole code (LOOK_SHORT). */
 enum { PLACES = 63, PLACE_WRONG = 64, PLACE_END = 129, LOOK_SHORT = 192 };
 
 /* Codes as T.81, F.15 and F.16 have them: the largest of each length, and where their symbols
@@ -33,12 +33,12 @@ typedef struct huffman_table {
     huffman_look look[HUFFMAN_PEEKS];
 } huffman_table;
 
-/* `counts` of codes of lengths 1..16 (element 0 is not used) and their symbols. False: these are no
-   codes. */
+/* `counts` of codes of lengths 1..16 (element 0 is not used) and their symbols. False: they form
+   no prefix code. */
 bool huffman_table_make(huffman_table *t, bool dc, const uint8_t counts[17],
                         const uint8_t symbols[256]);
 
-/* The symbol of the next code, and its length in bits; -1: there is no such code. */
+/* The symbol of the next code, and its length in bits; -1: it is not a code. */
 int huffman_symbol(const huffman_table *t, uint64_t bits, int *length);
 
 /* The code of a symbol, and its length in bits; -1: it has none. */

@@ -18,8 +18,8 @@ typedef struct scan_data {
 
 enum { SCAN_PADDING = 1024 };
 
-/* `restarts`: are there any? Other markers than the next RSTn end the data. False: memory is short.
-   scan_data_free frees what there is. */
+/* `restarts`: are there any? Other markers than the next RSTn end the data. Returns false when out
+   of memory. scan_data_free frees what there is. */
 bool scan_data_read(scan_data *d, const uint8_t *at, const uint8_t *end, bool restarts);
 void scan_data_free(scan_data *d);
 
@@ -65,9 +65,9 @@ typedef struct scan_run {
     scan_place from, to;
 } scan_run;
 
-/* Finds runs, which must be in order, and looks at the codes of all MCUs up to `count`, too. False:
-   one of them is wrong, or a DC value is of more than 14 bits, or data or restarts are missing, or
-   memory is short. */
+/* Locates the runs, which must be in ascending order, and validates every MCU before `count`. False
+   if a code is invalid, a DC value has more than 14 bits, data or restarts are missing, or memory
+   is short. */
 bool scan_runs_find(const scan_data *d, const scan_layout *layout, int64_t count, scan_run *runs,
                     size_t run_count);
 
@@ -77,7 +77,7 @@ typedef struct scan_codes {
     int64_t ac, end; /* bits where those of its AC coefficients begin and end */
 } scan_codes;
 
-/* False: there is a wrong one. */
+/* False if a code is invalid. */
 bool scan_block_find(const scan_data *d, const scan_block *b, int64_t bit, scan_codes *codes);
 
 #endif

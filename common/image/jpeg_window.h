@@ -16,13 +16,12 @@ typedef struct jpeg_part {
     const unsigned char *rest; /* where the scan goes on below, in the bytes of the whole */
 } jpeg_part;
 
-/* Cuts the MCUs about a window of stored pixels out of the scan that follows a header just read
-   from memory: a baseline scan, of all components. The pixels of the part are those of the whole,
-   where MCUs beyond do not count for their upsampled colours. The colour space, which markers of
-   programs tell, is not in the part. The codes of all rows down to the window's last are looked at;
-   false: one of them is wrong or odd, data or restarts are missing, the table lacks a code that the
-   part needs, this is no such JPEG, the part
-   would be so large that it does not pay, or memory is short; nothing is to be freed then. */
+/* Cuts the MCUs around a window of stored pixels out of a baseline scan of all components; `info`
+   has just read its header from memory. The part's pixels equal those of the whole image, except
+   where upsampling would read MCUs outside it. The colour space, which APP markers decide, is not
+   in the part. False (nothing to free) when the image is not baseline, a code is invalid, data or
+   restarts are missing, a needed code is absent from the tables, cutting would not save work, or
+   memory is short. */
 bool jpeg_part_cut(const struct jpeg_decompress_struct *info, image_window window, jpeg_part *part);
 
 #endif

@@ -1,6 +1,7 @@
 /* Models made: configurations, tables, random values. */
 #include "model/model.h"
 
+#include "cli/hash.h"
 #include "cli/memory.h"
 #include "cli/random.h"
 #include "model/image_encoder.h"
@@ -221,13 +222,6 @@ model *model_create(const model_config *config, tokenizer *words, uint64_t seed,
 
 /* ---- Name ----------------------------------------------------------------------------------- */
 
-static uint64_t digest_add(uint64_t digest, const void *bytes, size_t size)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < size; i++) digest = (digest ^ at[i]) * 0x100000001b3u;
-    return digest;
-}
-
 void model_digest(const model *m, char digest[17])
 {
     const text_config *t = &m->config.text;
@@ -238,11 +232,11 @@ void model_digest(const model *m, char digest[17])
                               p->size,         p->scale,        p->mean[0],
                               p->mean[1],      p->mean[2],      p->std[0],
                               p->std[1],       p->std[2]};
-    uint64_t sum = digest_add(0xcbf29ce484222325u, numbers, sizeof numbers);
+    uint64_t sum = hash_bytes(numbers, sizeof numbers, HASH_BASIS);
     for (int i = 0; i < p->step_count; i++) {
         const int32_t step[] = {p->step[i].side, p->step[i].how};
-        sum = digest_add(sum, step, sizeof step);
+        sum = hash_bytes(step, sizeof step, sum);
     }
-    sum = digest_add(sum, m->values, m->table->total * sizeof *m->values);
+    sum = hash_bytes(m->values, m->table->total * sizeof *m->values, sum);
     snprintf(digest, 17, "%016" PRIx64, sum);
 }

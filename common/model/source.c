@@ -3,33 +3,11 @@
 
 #include "cli/cli.h"
 #include "cli/input.h"
-#include "cli/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool source_slurp(source *s, error *e)
-{
-    size_t capacity = 0, used = 0;
-    for (;;) {
-        if (used == capacity) {
-            size_t grown = capacity ? 2 * capacity : 65536;
-            unsigned char *bytes = memory_resize(s->bytes, grown, 1, e);
-            if (!bytes) return false;
-            s->bytes = bytes;
-            capacity = grown;
-        }
-        ssize_t got = read(s->fd, s->bytes + used, capacity - used);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return error_set(e, STATUS_IO, "%s: ", s->path);
-        if (got == 0) break;
-        used += (size_t)got;
-    }
-    s->size = (int64_t)used;
-    return true;
-}
 
 bool source_open(source *s, const char *path, error *e)
 {
@@ -40,10 +18,13 @@ bool source_open(source *s, const char *path, error *e)
         s->size = status.st_size;
         return true;
     }
-    bool read_all = source_slurp(s, e);
+    char *bytes;
+    size_t size;
+    bool read_all = input_read_all(s->fd, s->path, UINT64_MAX, &bytes, &size, e);
     close(s->fd);
     s->fd = -1;
-    if (!read_all) source_close(s);
+    s->bytes = (unsigned char *)bytes;
+    s->size = (int64_t)size;
     return read_all;
 }
 

@@ -1,6 +1,7 @@
 /* Texts into token ids: a table of words, or CLIP's byte pairs on such a table. */
 #include "model/tokenizer.h"
 
+#include "cli/hash.h"
 #include "cli/memory.h"
 #include "model/text_words.h"
 
@@ -46,8 +47,7 @@ struct tokenizer {
 
 static size_t text_hash(const char *text, size_t length)
 {
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < length; i++) sum = (sum ^ (unsigned char)text[i]) * 0x100000001b3u;
+    uint64_t sum = hash_bytes(text, length, HASH_BASIS);
     return (size_t)(sum ^ sum >> 29);
 }
 

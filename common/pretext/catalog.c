@@ -1,5 +1,6 @@
 /* The faces of a face stream without their pixels. */
 #include "pretext/catalog.h"
+#include "cli/hash.h"
 #include "cli/memory.h"
 #include "cli/random.h"
 #include "face/face_pixels.h"
@@ -87,15 +88,15 @@ static void key_face(const msgpack_object *record, const char *manipulation, cat
         photo = id;
         photo_length = face_length;
     }
-    face->photo = text_hash(photo, photo_length, HASH_BASIS);
+    face->photo = hash_bytes(photo, photo_length, HASH_BASIS);
     if (object_integer(record, "face", &number)) {
         char index[32];
         size_t n = (size_t)snprintf(index, sizeof index, "#%" PRId64, number);
-        face->key[0] = text_hash(index, n, face->photo);
-        face->key[1] = text_hash(index, n, text_hash(photo, photo_length, SECOND_BASIS));
+        face->key[0] = hash_bytes(index, n, face->photo);
+        face->key[1] = hash_bytes(index, n, hash_bytes(photo, photo_length, SECOND_BASIS));
     } else {
-        face->key[0] = text_hash(id, face_length, HASH_BASIS);
-        face->key[1] = text_hash(id, face_length, SECOND_BASIS);
+        face->key[0] = hash_bytes(id, face_length, HASH_BASIS);
+        face->key[1] = hash_bytes(id, face_length, SECOND_BASIS);
     }
 }
 
@@ -170,7 +171,7 @@ static record_use read_facts(const catalog *c, const msgpack_object *record, rec
     if (!read_split(record, &f->face)) return RECORD_OUTSIDE;
     f->width = pixels.width;
     f->height = pixels.height;
-    f->id = text_hash(id, length, HASH_BASIS);
+    f->id = hash_bytes(id, length, HASH_BASIS);
     f->regions = read_regions(c, record);
     key_face(record, name, &f->face);
     strcpy(f->manipulation, manipulation_drawn_name(name));

@@ -193,21 +193,6 @@ static bool next_window(face_input *in, const uint32_t *kept, size_t kept_count,
     return good;
 }
 
-/* The reader forgets the first header with the next segment: keeps a copy. */
-static bool keep_header(face_input *in, error *e)
-{
-    msgpack_sbuffer bytes;
-    msgpack_packer p;
-    size_t used = 0;
-    msgpack_sbuffer_init(&bytes);
-    msgpack_packer_init(&p, &bytes, msgpack_sbuffer_write);
-    bool kept = msgpack_pack_object(&p, *stream_reader_header(in->reader)) == 0;
-    in->header_bytes = bytes.data;
-    kept = kept && msgpack_unpack_next(&in->header, bytes.data, bytes.size, &used) ==
-                       MSGPACK_UNPACK_SUCCESS;
-    return kept || error_set(e, STATUS_SYSTEM, "out of memory");
-}
-
 /* ---- Public --------------------------------------------------------------------------------- */
 
 bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_options *options,
@@ -218,12 +203,14 @@ bool face_input_open(face_input *in, const cli_strings *inputs, const catalog_op
     if (!catalog_open(&in->faces, options, tasks, e)) return false;
     if (stream_index_possible(inputs))
         return (in->store.index = stream_index_open(inputs, kinds, e)) != NULL;
-    return (in->reader = stream_reader_open(inputs, kinds, e)) != NULL && keep_header(in, e);
+    /* the reader forgets the first header with the next segment */
+    return (in->reader = stream_reader_open(inputs, kinds, e)) != NULL &&
+           object_copy_make(&in->header, stream_reader_header(in->reader), e);
 }
 
 const msgpack_object *face_input_header(const face_input *in)
 {
-    return in->reader ? &in->header.data : stream_index_header(in->store.index);
+    return in->reader ? &in->header.object : stream_index_header(in->store.index);
 }
 
 static void count_left_out(face_input *in)
@@ -259,8 +246,7 @@ void face_input_close(face_input *in)
     catalog_close(&in->faces);
     stream_reader_close(in->reader);
     stream_record_free(in->pending);
-    msgpack_unpacked_destroy(&in->header);
-    free(in->header_bytes);
+    object_copy_free(&in->header);
     free(in->problem);
     free(in->seen.key);
     slot_table_free(&in->seen.slots);

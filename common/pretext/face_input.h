@@ -24,10 +24,9 @@ typedef struct face_input {
     const cli_strings *inputs;
     catalog_options options;
     task_list *tasks;
-    size_t window;           /* faces of a window of a pipe */
-    stream_reader *reader;   /* NULL: a mapped file */
-    msgpack_unpacked header; /* the first header of a pipe, in header_bytes */
-    char *header_bytes;
+    size_t window;            /* faces of a window of a pipe */
+    stream_reader *reader;    /* NULL: a mapped file */
+    object_copy header;       /* the first header of a pipe */
     stream_record *pending;   /* the first record of the next window */
     uint32_t file;            /* number of the input that is being read from a pipe */
     int64_t windows;          /* read so far */

@@ -1,5 +1,6 @@
 /* Which faces and variants make up each batch. */
 #include "pretext/sampler.h"
+#include "cli/hash.h"
 #include "cli/memory.h"
 #include "cli/random.h"
 
@@ -77,7 +78,7 @@ static void shuffle_groups(const sampler *s, size_t used, const char *side, uint
 {
     for (size_t i = 0; i < used; i++) {
         const char *name = s->faces->groups.text[s->present[i] - s->group];
-        uint64_t key = text_hash(name, strlen(name), HASH_BASIS);
+        uint64_t key = hash_bytes(name, strlen(name), HASH_BASIS);
         random_state r = random_keyed(s->faces->options.seed ^ key, side, index);
         s->present[i]->order = random_bits(&r);
     }

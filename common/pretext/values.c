@@ -1,5 +1,6 @@
 /* Tags of records, and sets of the different texts seen. */
 #include "pretext/values.h"
+#include "cli/hash.h"
 #include "cli/memory.h"
 #include "cli/text.h"
 
@@ -9,35 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t text_hash(const char *text, size_t length, uint64_t basis)
-{
-    uint64_t hash = basis;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* ---- Tags ----------------------------------------------------------------------------------- */
 
 const msgpack_object *tag_value(const msgpack_object *record, const char *tag)
 {
     const msgpack_object *value = object_get(object_get(record, "exif"), tag);
     return value ? value : object_get(record, tag);
-}
-
-/* Copies a text and ends it with NUL; '?' stands in place of each byte that is no UTF-8, so that
-   names made of tags are good in headers, models and JSON. */
-static void copy_utf8(char *to, const char *from, size_t size)
-{
-    for (size_t i = 0; i < size;) {
-        size_t length = utf8_length((const unsigned char *)from + i, size - i);
-        if (length == 0) {
-            to[i++] = '?';
-            continue;
-        }
-        memcpy(to + i, from + i, length);
-        i += length;
-    }
-    to[size] = 0;
 }
 
 bool tag_text(const msgpack_object *record, const char *tag, char text[TAG_TEXT_MAX + 1])
@@ -49,7 +27,8 @@ bool tag_text(const msgpack_object *record, const char *tag, char text[TAG_TEXT_
         if (value->via.str.size == 0 || value->via.str.size > TAG_TEXT_MAX ||
             memchr(value->via.str.ptr, 0, value->via.str.size))
             return false;
-        copy_utf8(text, value->via.str.ptr, value->via.str.size);
+        /* names made of tags are to be good in headers, models and JSON */
+        text[utf8_mend(text, value->via.str.ptr, value->via.str.size, "?")] = 0;
         return true;
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
         snprintf(text, TAG_TEXT_MAX + 1, "%" PRIu64, value->via.u64);
@@ -83,7 +62,7 @@ static bool same_text(const void *items, uint32_t number, const void *key)
 
 static uint64_t value_hash(const char *text)
 {
-    return text_hash(text, strlen(text), HASH_BASIS);
+    return hash_bytes(text, strlen(text), HASH_BASIS);
 }
 
 int value_set_find(const value_set *s, const char *text)

@@ -5,10 +5,6 @@
 #include "pretext/slot_table.h"
 #include "stream/record.h"
 
-/* FNV-1a, 64 bits, started from `basis`: two bases give two hashes of one text. */
-uint64_t text_hash(const char *text, size_t length, uint64_t basis);
-#define HASH_BASIS 0xcbf29ce484222325u
-
 enum { TAG_TEXT_MAX = 256 };
 
 /* The value of a tag: of the record's map `exif`, else of the record itself. NULL: absent. */

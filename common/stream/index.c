@@ -127,24 +127,12 @@ static int read_value(stream_index *x, size_t *size, error *e)
     if (x->position == f->size) return 0;
     move_window(x);
     stream_scan scan = {0};
-    const char *what = NULL;
-    switch (stream_scan_value(&scan, f->bytes + x->position, f->size - x->position)) {
-    case SCAN_DONE:
-        break;
-    case SCAN_MORE:
-        what = "the input ends in the middle of it (truncated?)";
-        break;
-    case SCAN_INVALID:
-        what = "not msgpack";
-        break;
-    case SCAN_LIMIT:
-        what = "too large or too deeply nested";
-        break;
-    }
+    const char *what =
+        scan_complaint(stream_scan_value(&scan, f->bytes + x->position, f->size - x->position));
     size_t used = 0;
     if (!what && msgpack_unpack_next(&x->record, (const char *)f->bytes + x->position,
                                      scan.position, &used) != MSGPACK_UNPACK_SUCCESS)
-        what = "not msgpack";
+        what = scan_complaint(SCAN_INVALID);
     if (what) {
         stream_segment_error(&x->segment, input_name(x), what, e);
         return -1;

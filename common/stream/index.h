@@ -1,7 +1,6 @@
-/* Streams in regular files: mapped into memory and read once from the beginning to find the
-   records, where pages are given back as they were used, so that memory does not grow with the
-   file; then record by record in any order. For who needs records again after the first pass, as
-   pretext-batch does for its shuffled batches; a stream that is read once, and a pipe, are read by
+/* Streams in regular files, memory-mapped. A first pass finds the records and releases pages behind
+   it, so memory does not grow with the file; afterwards any record can be read in any order. For
+   callers that revisit records, as pretext-batch does; read-once streams and pipes use
    stream/reader.h. */
 #ifndef BLADES_STREAM_INDEX_H
 #define BLADES_STREAM_INDEX_H
@@ -35,7 +34,7 @@ const msgpack_object *stream_index_header(const stream_index *x);
 
 /* The next record or error record from the beginning: 1 with its place and its map, valid until the
    next call; 0 at the end; -1 on error, as stream_reader_next. Text and binary values lie in the
-   mapping: those that are not looked at are not read. */
+   mapping: those that nobody uses are not read. */
 int stream_index_next(stream_index *x, stream_place *place, msgpack_object *map, bool *is_error,
                       error *e);
 

@@ -17,14 +17,7 @@ static json_t *text_to_json(const char *text, size_t length)
     json_t *json = json_stringn(text, length);
     if (json) return json;
     char *mended = malloc(3 * length + 1);
-    size_t used = 0;
-    for (size_t i = 0; mended && i < length;) {
-        size_t valid = utf8_length((const unsigned char *)text + i, length - i);
-        memcpy(mended + used, valid ? text + i : "\xef\xbf\xbd", valid ? valid : 3);
-        used += valid ? valid : 3;
-        i += valid ? valid : 1;
-    }
-    json = mended ? json_stringn(mended, used) : NULL;
+    json = mended ? json_stringn(mended, utf8_mend(mended, text, length, "\xef\xbf\xbd")) : NULL;
     free(mended);
     return json;
 }

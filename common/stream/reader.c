@@ -1,4 +1,4 @@
-/* Reading streams. */
+/* Bytes of inputs to values, values to records, checked segment by segment. */
 #include "stream/reader.h"
 #include "cli/input.h"
 #include "cli/memory.h"
@@ -121,22 +121,14 @@ static int find_value(stream_reader *r, size_t *size, error *e)
 {
     stream_scan scan = {0};
     for (;;) {
-        switch (stream_scan_value(&scan, r->bytes + r->begin, r->end - r->begin)) {
-        case SCAN_DONE:
+        scan_result found = stream_scan_value(&scan, r->bytes + r->begin, r->end - r->begin);
+        if (found == SCAN_DONE) {
             *size = scan.position;
             return 1;
-        case SCAN_INVALID:
-            data_error(r, e, "not msgpack");
-            return -1;
-        case SCAN_LIMIT:
-            data_error(r, e, "too large or too deeply nested");
-            return -1;
-        case SCAN_MORE:
-            break;
         }
-        if (r->at_end) {
-            if (r->begin == r->end) return 0;
-            data_error(r, e, "the input ends in the middle of it (truncated?)");
+        if (found == SCAN_MORE && r->at_end && r->begin == r->end) return 0;
+        if (found != SCAN_MORE || r->at_end) {
+            data_error(r, e, scan_complaint(found));
             return -1;
         }
         if (!fill_bytes(r, e)) return -1;

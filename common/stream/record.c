@@ -106,6 +106,28 @@ char *object_text_copy(const msgpack_object *map, const char *key)
     return strndup(text, length);
 }
 
+bool object_copy_make(object_copy *c, const msgpack_object *from, error *e)
+{
+    msgpack_sbuffer bytes;
+    msgpack_packer p;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&p, &bytes, msgpack_sbuffer_write);
+    bool packed = msgpack_pack_object(&p, *from) == 0;
+    *c = (object_copy){.bytes = bytes.data};
+    if (!packed ||
+        msgpack_unpack_next(&c->unpacked, bytes.data, bytes.size, NULL) != MSGPACK_UNPACK_SUCCESS)
+        return error_set(e, STATUS_SYSTEM, "out of memory");
+    c->object = c->unpacked.data;
+    return true;
+}
+
+void object_copy_free(object_copy *c)
+{
+    msgpack_unpacked_destroy(&c->unpacked);
+    free(c->bytes);
+    *c = (object_copy){0};
+}
+
 /* ---- Building -----------------------------------------------------------------------------------
  */
 

@@ -46,6 +46,17 @@ bool object_text_is(const msgpack_object *map, const char *key, const char *text
  * memory. */
 char *object_text_copy(const msgpack_object *map, const char *key);
 
+/* A deep copy of an object. Start from `object_copy c = {0}`; object_copy_free also after failure.
+ */
+typedef struct object_copy {
+    msgpack_object object;
+    msgpack_unpacked unpacked;
+    char *bytes;
+} object_copy;
+
+bool object_copy_make(object_copy *c, const msgpack_object *from, error *e);
+void object_copy_free(object_copy *c);
+
 /* ---- Building ------------------------------------------------------------------------------- */
 
 /* Finished records one after the other, ready to be written. Start from `stream_chunk k = {0}`.
@@ -73,7 +84,8 @@ void put_integer(stream_chunk *k, const char *key, int64_t value);
 void put_number(stream_chunk *k, const char *key, double value);
 void put_boolean(stream_chunk *k, const char *key, bool value);
 void put_binary(stream_chunk *k, const char *key, const void *bytes, size_t size);
-/* A binary of `size` bytes that the caller fills before the next put; NULL: no memory. */
+/* A binary of `size` bytes that the caller fills before the next put; NULL when out of
+   memory. */
 void *put_binary_room(stream_chunk *k, const char *key, size_t size);
 void put_object(stream_chunk *k, const char *key, const msgpack_object *value);
 /* A nested map: put_map_begin(k, "exif"); put_...; put_map_end(k). Key NULL: an element of an

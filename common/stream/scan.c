@@ -96,3 +96,14 @@ scan_result stream_scan_value(stream_scan *s, const unsigned char *bytes, size_t
     }
     return SCAN_MORE;
 }
+
+const char *scan_complaint(scan_result result)
+{
+    static const char *const complaints[] = {
+        [SCAN_DONE] = NULL,
+        [SCAN_MORE] = "the input ends in the middle of it (truncated?)",
+        [SCAN_INVALID] = "not msgpack",
+        [SCAN_LIMIT] = "too large or too deeply nested",
+    };
+    return complaints[result];
+}

@@ -26,4 +26,7 @@ typedef struct stream_scan {
    limit above. */
 scan_result stream_scan_value(stream_scan *s, const unsigned char *bytes, size_t size);
 
+/* What is wrong with a value for which there are no more bytes; NULL: nothing. */
+const char *scan_complaint(scan_result result);
+
 #endif

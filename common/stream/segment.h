@@ -21,7 +21,7 @@ typedef struct stream_segment {
 bool stream_segment_take(stream_segment *s, const char *input, const msgpack_object *map,
                          segment_part *part, error *e);
 
-/* Is this the kind of one of `kinds` (NULL-ended; NULL: any)? STATUS_DATA. */
+/* Does the stream have one of these kinds (NULL-terminated; NULL: any)? STATUS_DATA when not. */
 bool stream_segment_usable(const stream_segment *s, const char *input, const char *const *kinds,
                            error *e);
 

@@ -1,4 +1,4 @@
-/* Writing streams. */
+/* Headers with provenance, records counted, trailers: a stream as it is written. */
 #include "stream/writer.h"
 
 #include "stream/scan.h"

@@ -56,7 +56,7 @@ float fractal_noise(uint32_t key, float x, float y, int octaves)
     return sum;
 }
 
-float srgb_to_linear(float v)
+static float srgb_to_linear(float v)
 {
     return v <= 0.04045f ? v / 12.92f : powf((v + 0.055f) / 1.055f, 2.4f);
 }

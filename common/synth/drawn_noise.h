@@ -16,8 +16,7 @@ float bell(float x);
 float value_noise(uint32_t key, float x, float y);
 float fractal_noise(uint32_t key, float x, float y, int octaves);
 
-/* sRGB transfer functions, and a linear-light colour from 0xRRGGBB. */
-float srgb_to_linear(float v);
+/* The sRGB transfer function, and a linear-light colour from 0xRRGGBB. */
 float linear_to_srgb(float v);
 void colour_from_hex(uint32_t hex, float rgb[3]);
 

@@ -123,7 +123,8 @@ float person_outline(const drawn_person *p, float x, float y)
            (y < 0 ? powf(-y / 1.42f, 2.3f) : powf(y / p->chin, mix(2.3f, 2.9f, p->jaw_square)));
 }
 
-float person_half_width(const drawn_person *p, float y)
+/* Of the face at height y. */
+static float person_half_width(const drawn_person *p, float y)
 {
     float low = 0, high = 1.5f;
     for (int i = 0; i < 24; i++) {

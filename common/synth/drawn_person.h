@@ -37,8 +37,6 @@ void drawn_person_choose(drawn_person *p, random_state *r);
 
 /* Inside the head's outline: < 1; 1 on it. */
 float person_outline(const drawn_person *p, float x, float y);
-/* Half the face's width at height y. */
-float person_half_width(const drawn_person *p, float y);
 float person_height(const drawn_person *p, float x, float y);
 
 /* Curves of the features, over t in -1..1. Eye lids and brows: side 0 or 1, t from the inner to the

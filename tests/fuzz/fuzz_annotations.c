@@ -6,32 +6,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static bool pts_read(annotations *a, const char *bytes, size_t size, error *e)
-{
-    return annotations_read_pts(a, "name", bytes, size, e);
-}
-
-static bool npy_read(annotations *a, const char *bytes, size_t size, error *e)
-{
-    return annotations_read_npy(a, "name", bytes, size, e);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static bool (*const readers[])(annotations *, const char *, size_t,
-                                   error *) = {annotations_read_lines,
-                                               annotations_read_fdf,
-                                               annotations_read_coco,
-                                               annotations_read_celeba,
-                                               annotations_read_dlib,
-                                               pts_read,
-                                               npy_read};
+    static annotation_reader *const readers[] = {annotations_read_lines, annotations_read_fdf,
+                                                 annotations_read_coco,  annotations_read_celeba,
+                                                 annotations_read_dlib,  annotations_read_pts,
+                                                 annotations_read_npy};
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         error e = {0};
         annotations *a = memory_zeroed(1, sizeof *a, &e);
         annotation *found;
         if (a == NULL) abort();
-        if (readers[i](a, (const char *)bytes, size, &e) && annotations_sort(a, &e)) {
+        if (readers[i](a, "name", (const char *)bytes, size, &e) && annotations_sort(a, &e)) {
             annotations_find(a, "photos/000000.jpg", &found);
         }
         annotations_free(a);

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     stream_reader *reader = stream_reader_open(&inputs, NULL, &e);
     stream_record *record;
     while (reader && stream_reader_next(reader, &record, &e) > 0) {
-        json_print_record(&record->object, stream_reader_header(reader), false, null, &e);
+        json_print_record(&record->object, stream_reader_header(reader), false, null, "null", &e);
         stream_record_free(record);
     }
     stream_reader_close(reader);

@@ -1,6 +1,7 @@
 /* Splits, passes and windows of faces that become batches. */
 #include "unit.h"
 
+#include "cli/hash.h"
 #include "pretext/batch_window.h"
 
 #include <stdlib.h>
@@ -115,7 +116,7 @@ static void an_empty_side_gets_the_nearest_undecided_photo(void **state)
     for (int i = 0; i < 12; i++) {
         char photo[32];
         snprintf(photo, sizeof photo, "p%d", i);
-        bool taken = text_hash(photo, strlen(photo), HASH_BASIS) == nearest;
+        bool taken = hash_bytes(photo, strlen(photo), HASH_BASIS) == nearest;
         assert_int_equal(chosen_photo(photo) == nearest, !taken);
     }
 }

@@ -331,6 +331,16 @@ static void texts_are_cut_between_characters(void **state)
     assert_int_equal(text_bytes(text, 9), 7);
 }
 
+static void bad_bytes_are_mended(void **state)
+{
+    char text[] = "\xff\xc3\xa9\xe2\x82z", wide[32];
+    size_t size = utf8_mend(wide, text, strlen(text), "\xef\xbf\xbd");
+    wide[size] = 0;
+    assert_string_equal(wide, "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbdz");
+    assert_int_equal(utf8_mend(text, text, strlen(text), "?"), 6);
+    assert_string_equal(text, "?\xc3\xa9??z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +359,7 @@ int main(void)
         cmocka_unit_test(reading_goes_on_after_a_signal),
         cmocka_unit_test(what_is_spooled_is_read_from_its_beginning),
         cmocka_unit_test(texts_are_cut_between_characters),
+        cmocka_unit_test(bad_bytes_are_mended),
     };
     return RUN_TESTS(tests);
 }

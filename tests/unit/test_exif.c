@@ -1,7 +1,7 @@
 /* Tags: brands, quantities in words, classes, normalised values, UTF-8. */
 #include "exif/aliases.h"
+#include "exif/brand.h"
 #include "exif/classes.h"
-#include "exif/make.h"
 #include "exif/normalise.h"
 #include "exif/quantity.h"
 #include "near.h"

@@ -3,10 +3,10 @@
 
 #include "cli/cpu.h"
 #include "image/codec.h"
-#include "image/encode.h"
 #include "image/filter.h"
 #include "image/jpeg_window.h"
 #include "image/kernels_instances.h"
+#include "image/png_encode.h"
 #include "image/resample.h"
 
 #include <math.h>

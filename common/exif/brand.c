@@ -1,5 +1,5 @@
 /* The brands behind the spellings of Make: a table. */
-#include "exif/make.h"
+#include "exif/brand.h"
 
 #include <ctype.h>
 #include <stdbool.h>

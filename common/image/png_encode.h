@@ -1,6 +1,6 @@
-/* Encoding PNG. */
-#ifndef BLADES_IMAGE_ENCODE_H
-#define BLADES_IMAGE_ENCODE_H
+/* Writes images as PNG files in memory. */
+#ifndef BLADES_IMAGE_PNG_ENCODE_H
+#define BLADES_IMAGE_PNG_ENCODE_H
 
 #include "image/image.h"
 

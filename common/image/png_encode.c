@@ -1,5 +1,5 @@
 /* PNG through libpng. */
-#include "image/encode.h"
+#include "image/png_encode.h"
 
 #include "cli/memory.h"
 
