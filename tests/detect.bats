@@ -666,6 +666,10 @@ END
   [[ "$stderr" == "face-locate: no annotation fits a photo: "*"'elsewhere.jpg'"*"'photos/$photo'"* ]]
   run -0 --separate-stderr embed -m model.safetensors -o none located
   [[ "$stderr" == *"embed: 1 photo has no faces: run face-locate"* ]]
+  run -65 --separate-stderr embed -m model.safetensors --faceless error -o errors located
+  [[ "$stderr" == *"embed: photos/$photo: no face"* ]]
+  embed -q -m model.safetensors --faceless error --max-errors 1 -o errors located
+  stream-dump --count errors | grep -q '^0 records, 1 error'
   run -0 --separate-stderr score -q -d detector.safetensors --text none
   [[ "$stderr" == "score: no face was scored"* ]]
   run -65 score -q -d detector.safetensors --text --fail-on-generated none
