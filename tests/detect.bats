@@ -482,6 +482,101 @@ END
   [[ "$output" == *"no face has a label"* ]]
 }
 
+@test "evaluate leaves manipulated faces out, and says how many" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
+  score -d detector photos gan >plain
+  score -d detector photos gan manipulated >with
+  evaluate --name a --format json plain >plain.json
+  evaluate --name a --format json with 2>said >with.json
+  [ "$(cat said)" = 'evaluate: a: left out 50 manipulated faces' ]
+  diff plain.json with.json >changed || [ $? = 1 ]
+  [ "$(grep -c '^[<>]' changed)" = 2 ]
+  grep -q '^> *"manipulated": 50,' changed
+  evaluate -q --name a with | grep -qx '50 manipulated faces were left out'
+  score -d detector manipulated >alone
+  run -65 evaluate -q alone
+  [ "$output" = 'evaluate: there is no face but manipulated ones, which are left out' ]
+}
+
+@test "evaluate: a table whose names have capitals, with a byte order mark and lines of Windows" {
+  printf 'id\tscore\tlabel\tsource\n1\t3\treal\tphotos\n2\t1\treal\tphotos\n3\t2\tfake\tgan\n4\tna\tfake\tgan\n' >plain.tsv
+  printf '\xef\xbb\xbfID\tScore\tLABEL\tSource\r\n\r\n1\t3\tReal\tphotos\r\n2\t1\tREAL\tphotos\r\n3\t2\tFake\tgan\r\n4\tNa\tFake\tgan\r\n' >odd.tsv
+  for table in plain odd; do evaluate --format json --method a=$table.tsv -o $table.json 2>$table.said; done
+  cmp plain.json odd.json
+  cmp plain.said odd.said
+  grep -q '1 image failed and is not counted' odd.said
+}
+
+@test "evaluate: faces without a decision are no faces called photographic" {
+  rows() { # DECISION of the last photograph
+    printf 'id\tscore\tlabel\tgenerated\n1\t1\treal\t0\n2\t2\treal\t%s\n3\t3\tfake\t1\n4\t4\tfake\t1\n' "$1"
+  }
+  rows '' >some.tsv
+  rows 0 >all.tsv
+  cut -f1-3 all.tsv >none.tsv
+  called() { sed -n 's/.*"called_generated": \(.*\),/\1/p' "$1" | tr '\n' ' '; }
+  evaluate --format json --method a=all.tsv >json 2>said
+  [ "$(called json)" = '0 2 ' ]
+  [ ! -s said ]
+  evaluate --format json --method a=some.tsv >json 2>said
+  [ "$(called json)" = 'null 2 ' ]
+  [[ "$(cat said)" == 'evaluate: a: 1 of 4 faces has no decision: accuracy'*'left out'* ]]
+  evaluate --format json --method a=none.tsv >json 2>said
+  [ "$(called json)" = 'null null ' ]
+  [ ! -s said ]
+  evaluate --format json --method a=some.tsv --threshold a=2.5 >json 2>said
+  [ "$(called json)" = '0 2 ' ]
+  [ ! -s said ]
+}
+
+@test "evaluate: scores of two detectors or models are not those of one" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  mlp-fit -q --classifier linear --epochs 3 -o probe photos gan 2>/dev/null
+  score -d detector -o one photos
+  score -d probe -o two gan
+  run -65 evaluate one two
+  [ "$output" = 'evaluate: two: scores by two different detectors (gmm and linear) are not those of one detector: use --method NAME=FILE for each' ]
+  cat one two >both
+  run -65 evaluate --method a=both
+  [[ "$output" == *'gmm and linear'* ]]
+  modelled() { perl -0777 -pe 's/(\xda\0\x04kind)/\xda\0\x05model\xda\0\x01'"$1"'$1/; s/^\xde\0(.)/"\xde\0" . chr(1 + ord $1)/e' "$2"; }
+  score -d probe -o one <(modelled a photos)
+  score -d probe -o two <(modelled b gan)
+  run -65 evaluate one two
+  [[ "$output" == *'two different models (a and b)'* ]]
+  evaluate -q one <(score -d probe gan) >text # one that does not say
+  score -d detector -o one photos
+  score -d detector --threshold -3 -o two gan
+  run -0 --separate-stderr evaluate -q --table auc --name a one two
+  [[ "$stderr" == 'evaluate: a: scores with different thresholds ('*' and -3) '* ]]
+  score -d detector -o two gan
+  run -0 --separate-stderr evaluate --table auc --name a one two
+  [ -z "$stderr" ]
+}
+
+@test "evaluate says why there is nothing to evaluate" {
+  "$make" 20 12 photographic photos >photos
+  gmm-fit -q -k 1 --calibrate fit -o detector photos
+  nothing() { # LABEL COUNT
+    "$make" "$2" 12 "$1" photos >faces
+    score -d detector -o scores faces 2>/dev/null
+    run -65 evaluate -q scores
+  }
+  nothing photographic 0
+  [ "$output" = 'evaluate: there is no face' ]
+  nothing '' 5
+  [[ "$output" == 'evaluate: no face has a label: '* ]]
+  nothing Photographic 5
+  [ "$output" = 'evaluate: no face has the label photographic or generated, 5 have others' ]
+  "$make" 5 12 fake gan >gan
+  score -d detector -o scores photos gan
+  run -0 --separate-stderr evaluate -q --name a --table auc scores
+  [[ "$stderr" == *'evaluate: a: left out 5 faces whose label is neither photographic nor generated'* ]]
+}
+
 @test "evaluate --higher is for tables alone" {
   "$make" 3 2 photographic photos >photos
   "$make" 5 2 generated gan >gan

@@ -22,6 +22,12 @@ face_label face_label_of(const msgpack_object *record)
                : FACE_OTHER;
 }
 
+bool face_is_manipulated(const msgpack_object *record)
+{
+    return object_get(record, "manipulation") &&
+           !object_text_is(record, "manipulation", "photographic");
+}
+
 bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
                       const char **reason)
 {
@@ -104,8 +110,7 @@ static bool add_record(embeddings *s, const char *input, const stream_record *r,
         .photo = photo ? photo : strdup(r->id),
         .source = source ? source : strdup(""),
         .label = face_label_of(o),
-        .manipulated =
-            object_get(o, "manipulation") && !object_text_is(o, "manipulation", "photographic"),
+        .manipulated = face_is_manipulated(o),
     };
     s->count++;
     if (!info->id || !info->photo || !info->source)

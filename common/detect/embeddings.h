@@ -16,6 +16,8 @@ extern const char *const face_label_names[];
 
 /* The label of a record: its key `label`. */
 face_label face_label_of(const msgpack_object *record);
+/* Did our own face-manipulate change its pixels? By the key `manipulation`. */
+bool face_is_manipulated(const msgpack_object *record);
 
 /* Longer vectors are refused: products of float32 stay finite. embed's have the length 1. */
 #define EMBEDDING_LENGTH_MAX 1e15
@@ -24,7 +26,7 @@ typedef struct embedding_info {
     char *id, *photo; /* photo: the photo's id, or the id when there is none */
     char *source;     /* "" when there is none */
     face_label label;
-    bool manipulated; /* by our own face-manipulate */
+    bool manipulated; /* face_is_manipulated */
     void *rest;       /* the record without its vector, packed; NULL unless kept */
     size_t rest_size;
 } embedding_info;
