@@ -637,6 +637,19 @@ END
   [[ "$output" == *"too few for a perplexity"* ]]
 }
 
+@test "tsne passes error records on, each in its place" {
+  load fixture
+  fixture
+  for i in 1 2 3; do echo "no image $i" >bad$i.jpg; done
+  embed -q --max-errors 3 -m model.safetensors --set label=photographic -o some bad1.jpg photos bad2.jpg bad3.jpg 2>/dev/null
+  tsne --method pca -o points some 2>said
+  grep -q '3 images had failed before' said
+  stream-dump --count points | grep -q '^12 records, 3 errors'
+  ids() { stream-dump "$1" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p'; }
+  cmp <(ids some) <(ids points)
+  diff <(stream-dump some | grep '"type":"error"') <(stream-dump points | grep '"type":"error"')
+}
+
 @test "streams cut short are refused by name" {
   embeddings
   head -c 5000 photos >cut

@@ -124,6 +124,19 @@ static bool write_point(run_state *r, stream_writer *w, stream_chunk *k, size_t 
     return good ? stream_writer_put(w, k, e) : error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
+/* An error record of the input, as it is. */
+static bool pass_error(stream_writer *w, const embedding_error *failed, error *e)
+{
+    msgpack_unpacked record;
+    msgpack_unpacked_init(&record);
+    bool good =
+        msgpack_unpack_next(&record, failed->record, failed->size, NULL) == MSGPACK_UNPACK_SUCCESS;
+    stream_record passed = {.is_error = true, .object = record.data};
+    good = good ? stream_writer_pass(w, &passed, e) : error_set(e, STATUS_SYSTEM, "out of memory");
+    msgpack_unpacked_destroy(&record);
+    return good;
+}
+
 static bool write_points(run_state *r, error *e)
 {
     stream_writer w;
@@ -135,7 +148,11 @@ static bool write_points(run_state *r, error *e)
         put_header(r, stream_writer_header_begin(&w, &header.data));
         good = stream_writer_header_end(&w, e);
     }
-    for (size_t i = 0; good && i < r->faces.count; i++) good = write_point(r, &w, &k, i, e);
+    for (size_t i = 0, failed = 0; good && i <= r->faces.count; i++) {
+        for (; good && failed < r->faces.errors && r->faces.failed[failed].before == i; failed++)
+            good = pass_error(&w, &r->faces.failed[failed], e);
+        if (good && i < r->faces.count) good = write_point(r, &w, &k, i, e);
+    }
     msgpack_unpacked_destroy(&header);
     stream_chunk_free(&k);
     return stream_writer_close(&w, e);

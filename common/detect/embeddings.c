@@ -141,6 +141,36 @@ static bool keep_header(embeddings *s, const stream_reader *reader, error *e)
            error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
+static bool keep_error(embeddings *s, const msgpack_object *record, error *e)
+{
+    if (s->errors == s->failed_capacity) {
+        size_t capacity = s->failed_capacity ? 2 * s->failed_capacity : 16;
+        embedding_error *failed = memory_resize(s->failed, capacity, sizeof *failed, e);
+        if (!failed) return false;
+        s->failed = failed;
+        s->failed_capacity = capacity;
+    }
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    if (msgpack_pack_object(&packer, *record) != 0) {
+        msgpack_sbuffer_destroy(&bytes);
+        return error_set(e, STATUS_SYSTEM, "out of memory");
+    }
+    s->failed[s->errors++] = (embedding_error){s->count, bytes.data, bytes.size};
+    return true;
+}
+
+static bool take_record(embeddings *s, const char *input, const stream_record *r, bool keep,
+                        error *e)
+{
+    if (!r->is_error) return add_record(s, input, r, keep, e);
+    if (keep) return keep_error(s, &r->object, e);
+    s->errors++;
+    return true;
+}
+
 static bool read_records(embeddings *s, stream_reader *reader, bool keep, error *e)
 {
     int64_t segment = 0;
@@ -149,10 +179,7 @@ static bool read_records(embeddings *s, stream_reader *reader, bool keep, error 
     while ((more = stream_reader_next(reader, &record, e)) > 0) {
         bool good = record->segment == segment || check_header(s, reader, e);
         segment = record->segment;
-        if (record->is_error)
-            s->errors++;
-        else
-            good = good && add_record(s, stream_reader_input(reader), record, keep, e);
+        good = good && take_record(s, stream_reader_input(reader), record, keep, e);
         stream_record_free(record);
         if (!good) return false;
     }
@@ -182,6 +209,8 @@ void embeddings_free(embeddings *s)
         free(s->info[i].source);
         free(s->info[i].rest);
     }
+    for (size_t i = 0; s->failed && i < s->errors; i++) free(s->failed[i].record);
+    free(s->failed);
     free(s->info);
     free(s->vectors);
     free(s->model);

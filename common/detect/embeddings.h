@@ -31,18 +31,27 @@ typedef struct embedding_info {
     size_t rest_size;
 } embedding_info;
 
+/* An error record of the input, to be passed on in its place. */
+typedef struct embedding_error {
+    size_t before; /* the face that it stands before: an index, or count */
+    void *record;  /* packed */
+    size_t size;
+} embedding_error;
+
 typedef struct embeddings {
     float *vectors; /* (count, dimension) */
     embedding_info *info;
     size_t count, capacity, dimension;
-    size_t errors;          /* error records met */
-    char *model;            /* the header's `model`; NULL when it has none */
-    msgpack_sbuffer header; /* the first header, packed */
+    embedding_error *failed;        /* (errors); NULL unless kept */
+    size_t errors, failed_capacity; /* error records met */
+    char *model;                    /* the header's `model`; NULL when it has none */
+    msgpack_sbuffer header;         /* the first header, packed */
 } embeddings;
 
 /* Reads streams of kind "embedding" one after the other; with `keep_records` also what the records
-   hold beside the vectors. STATUS_DATA when there are none, when a vector is missing, not finite,
-   too long, or of another dimension than the first, and when segments name different models. */
+   hold beside the vectors, and the error records. STATUS_DATA when there are none, when a vector is
+   missing, not finite, too long, or of another dimension than the first, and when segments name
+   different models. */
 bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e);
 void embeddings_free(embeddings *s);
 
