@@ -218,6 +218,32 @@ embeddings() { # the same four sources for every test
   [ "$wrong" -le 15 ]
 }
 
+@test "mlp-fit --classifier linear converges by itself; what ends too early is said" {
+  "$make" 600 32 photographic photos 0 1 32 >photos
+  "$make" 300 32 generated gan 0.06 2 32 >gan
+  mlp-fit --classifier linear -o detector photos gan 2>said
+  run ! grep 'not converged' said
+  loss() { sed -n 's/.*held-out loss \([0-9.]*\),.*/\1/p' said; }
+  own=$(loss)
+  mlp-fit --classifier linear --epochs 5000 --lr 3e-3 -o detector photos gan 2>said
+  awk -v a="$own" -v b="$(loss)" 'BEGIN { exit !(a < 1.005 * b) }'
+  mlp-fit -q --classifier linear --epochs 5 -o detector photos gan 2>said
+  [ "$(cat said)" = 'mlp-fit: not converged: raise --epochs (5)' ]
+}
+
+@test "mlp-fit says what it leaves out, and which options change nothing" {
+  embeddings
+  "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
+  run -65 mlp-fit -q -o detector manipulated gan
+  [[ "$output" == 'mlp-fit: 0 faces are labelled photographic, 50 manipulated ones left out: at least two photos '* ]]
+  idle() { # CLASSIFIER OPTIONS...
+    mlp-fit --classifier "$1" "${@:2}" -o detector photos gan 2>&1 | sed -n 's/mlp-fit: \(--.*\) changes nothing with --classifier .*/\1/p' | tr '\n' ' '
+  }
+  [ "$(idle knn --no-balance --hidden 3 --epochs 2 --lr 1)" = '--hidden --epochs --lr --no-balance ' ]
+  [ "$(idle linear --no-balance --hidden 3 --epochs 2 --neighbours 3)" = '--hidden --neighbours ' ]
+  [ "$(idle mlp --no-balance --hidden 3 --epochs 2 --weight-decay 0)" = '' ]
+}
+
 @test "evaluate: tables in every format, a table's column, pairs, equal sizes" {
   embeddings
   gmm-fit -q -k 2 -o detector photos
