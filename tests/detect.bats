@@ -231,6 +231,19 @@ embeddings() { # the same four sources for every test
   [ "$(cat said)" = 'mlp-fit: not converged: raise --epochs (5)' ]
 }
 
+@test "mlp-fit --classifier knn: equally near faces count alike, whichever comes first" {
+  for i in $(seq 20); do "$make" 1 7 photographic p$i 0 9; done >photos
+  for i in $(seq 20); do "$make" 1 7 generated g$i 0 9; done >gan
+  "$make" 1003 7 photographic others 0 2 >others # the copies lie in another block
+  "$make" 1003 7 generated more 0 3 >more
+  for order in 'photos gan' 'gan photos' 'others photos more gan' 'gan more photos others'; do
+    mlp-fit -q --classifier knn -o detector $order
+    score -d detector gan | stream-dump | sed -n 's/.*"score":\([0-9.]*\).*/\1/p' | sort -u >out
+    [ "$(wc -l <out)" = 1 ] # about one half: how many copies are held out differs
+    awk '{ exit !($1 > 0.45 && $1 < 0.55) }' out
+  done
+}
+
 @test "mlp-fit says what it leaves out, and which options change nothing" {
   embeddings
   "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
