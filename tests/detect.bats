@@ -85,7 +85,7 @@ embeddings() { # the same four sources for every test
   }
   for kind in full tied; do
     gmm-fit -k 1 --covariance $kind -o auto few 2>said
-    grep -Eq 'covariances are shrunk by [0-9.]+ to [0-9.]+ %, as the faces are few' said
+    grep -Eq 'covariances are shrunk by [0-9.]+ %, as the faces are few ' said
     gmm-fit -k 1 --covariance $kind --shrinkage none -o none few 2>said
     run ! grep -q shrunk said
     awk -v a="$(mean auto)" -v b="$(mean none)" 'BEGIN { exit !(a > b + 1) }'
@@ -95,10 +95,55 @@ embeddings() { # the same four sources for every test
   gmm-fit -k 1 -o auto others 2>said
   run ! grep -q shrunk said
   gmm-fit -k 1 --shrinkage 1 -o sphere few 2>said
-  grep -q 'shrunk by 100.0 to 100.0 %' said
+  grep -q 'shrunk by 100.0 %' said
   gmm-fit -k 1 --covariance diagonal --shrinkage 0.5 -o diagonal few 2>said
   run ! grep -q shrunk said
   for wrong in 1.5 -0.1 some ''; do run -64 gmm-fit -k 1 --shrinkage "$wrong" few; done
+}
+
+@test "gmm-fit: one rule of shrinkage for all numbers of components that are compared" {
+  "$make" 60 12 photographic photos >photos # enough for one component and for two, not for five
+  gmm-fit -k 2 -o two photos 2>said
+  run ! grep -q shrunk said
+  gmm-fit -k 1:5 -o auto photos 2>auto.said
+  gmm-fit -k 1:5 --shrinkage oas -o oas photos 2>oas.said
+  [ "$(grep -c BIC auto.said)" = 5 ]
+  diff <(grep BIC auto.said) <(grep BIC oas.said)
+  grep -Eq 'shrunk by .* %, as the faces are few for 5 components \(' auto.said
+}
+
+@test "gmm-fit: --init sets the number of components; options that change nothing are told" {
+  embeddings
+  gmm-fit -q -k 3 --covariance diagonal -o start photos
+  run -64 gmm-fit -q -k 2 --init start --covariance diagonal -o detector photos
+  [ "${lines[0]}" = 'gmm-fit: --components 2: start begins 3 components: leave the option out' ]
+  run -64 gmm-fit -q -k 1:3 --init start --covariance diagonal -o detector photos
+  gmm-fit -q -k 3 --init start --covariance diagonal --no-provenance -o given photos
+  gmm-fit --init start --covariance diagonal --no-provenance --starts 5 --shrinkage 0.1 --calibrate fit --held-out-fraction 0.2 -o detector photos 2>said
+  [ "$(sed -n 's/gmm-fit: \(--.*\) changes nothing with \(.*\)/\1 \2/p' said)" = "--starts --init
+--shrinkage --covariance diagonal
+--held-out-fraction --calibrate fit" ]
+}
+
+@test "messages count in English" {
+  "$make" 3 4 photographic photos >photos
+  "$make" 1 4 photographic one >one
+  gmm-fit -k 1 -o detector photos 2>said
+  grep -q '1 full component fitted to 2 faces: ' said
+  grep -q '1 face is few for a false alarm rate' said
+  run ! grep -E '\b1 (components|faces|images|iterations|times)\b' said
+  gmm-fit -k 1 --calibrate fit -o detector one 2>said
+  grep -q '1 full component fitted to 1 face: ' said
+  run ! grep 'fewer components would do' said
+  gmm-fit -k 1:2 --shrinkage none -o detector photos 2>said
+  grep -q '1 component: BIC' said
+  run -65 gmm-fit -k 2 -o detector one
+  [[ "$output" == *'1 face to fit to (0 held out) is too few for 2 components'* ]]
+  run -65 tsne -q --perplexity 2 one
+  [[ "$output" == *'1 face is too few'* ]]
+  "$make" 2 4 photographic two >two
+  tsne --perplexity 1 -o points two 2>said
+  grep -q 'divergence 0.000000 after 1500 iterations' said
 }
 
 @test "gmm-fit says what it did to components that collapsed" {

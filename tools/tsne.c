@@ -3,6 +3,7 @@
 #include "cli/progress.h"
 #include "detect/embeddings.h"
 #include "detect/pca.h"
+#include "detect/plural.h"
 #include "detect/scatter_svg.h"
 #include "stream/writer.h"
 
@@ -85,8 +86,8 @@ static bool lay_out(run_state *r, error *e)
     bool done = tsne_fit(&p, &o, r->positions, &r->divergence, e);
     progress_end(&r->shown);
     if (done)
-        cli_note(r->c, "Kullback-Leibler divergence %.6f after %lld iterations", r->divergence,
-                 (long long)options.iterations);
+        cli_note(r->c, "Kullback-Leibler divergence %.6f after %lld iteration%s", r->divergence,
+                 (long long)options.iterations, plural((size_t)options.iterations));
     return done;
 }
 
@@ -165,12 +166,12 @@ static bool write_svg(run_state *r, error *e)
     if (!options.svg) return true;
     if (!output_open(&out, options.svg, false, e)) return false;
     if (options.method == METHOD_TSNE)
-        snprintf(title, sizeof title, "t-SNE of %zu faces, perplexity %g, divergence %.3f",
-                 r->faces.count, options.perplexity, r->divergence);
+        snprintf(title, sizeof title, "t-SNE of %zu face%s, perplexity %g, divergence %.3f",
+                 r->faces.count, plural(r->faces.count), options.perplexity, r->divergence);
     else
         snprintf(title, sizeof title,
-                 "Principal components of %zu faces: %.1f %% and %.1f %% of the variance",
-                 r->faces.count, 100 * r->share[0], 100 * r->share[1]);
+                 "Principal components of %zu face%s: %.1f %% and %.1f %% of the variance",
+                 r->faces.count, plural(r->faces.count), 100 * r->share[0], 100 * r->share[1]);
     scatter_svg_write(&r->faces, r->positions, title, out.file, e);
     return output_commit(&out, e);
 }
@@ -178,7 +179,8 @@ static bool write_svg(run_state *r, error *e)
 static void run(run_state *r, error *e)
 {
     if (!embeddings_read(&r->faces, &r->c->inputs, true, e)) return;
-    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
+    size_t errors = r->faces.errors;
+    if (errors) cli_note(r->c, "%zu image%s had failed before", errors, plural(errors));
     if (lay_out(r, e) && write_svg(r, e)) write_points(r, e);
 }
 
