@@ -205,7 +205,11 @@ embeddings() { # the same four sources for every test
   gmm-fit -q -k 2 -o detector photos
   "$make" 3 5 photographic narrow >narrow
   run -65 --separate-stderr score -d detector narrow -o scores
-  [ "$(score -d detector narrow --max-errors 3 | stream-dump | grep -c '"reason":"its vector has another dimension')" = 3 ]
+  [ "$(score -d detector narrow --max-errors 3 2>said | stream-dump | grep -c '"reason":"its vector has 5 values, but 12 are needed"')" = 3 ]
+  grep -q 'no face was scored: this detector can score none of the input$' said
+  score -q -d detector narrow --max-errors 3 --text 2>said | grep -qx 'narrow/00000.jpg: could not be examined: its vector has 5 values, but 12 are needed'
+  run -65 gmm-fit -q -k 1 -o none photos narrow
+  [ "$output" = 'gmm-fit: narrow: record 201 (narrow/00000.jpg): its vector has 5 values, but 12 are needed' ]
   score -d detector --set by=me gan | stream-dump | sed -n 2p >line
   grep -q '"source":"gan"' line
   grep -q '"by":"me"' line

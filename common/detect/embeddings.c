@@ -2,6 +2,7 @@
 #include "detect/embeddings.h"
 
 #include "cli/random.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,32 +29,26 @@ bool face_is_manipulated(const msgpack_object *record)
            !object_text_is(record, "manipulation", "photographic");
 }
 
-bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
-                      const char **reason)
+bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room, error *e)
 {
     const void *bytes;
-    size_t size;
+    size_t size, count;
     if (!object_binary(record, "vector", &bytes, &size) || size == 0 || size % sizeof(float) != 0 ||
-        size / sizeof(float) > DIMENSION_LIMIT) {
-        *reason = "it has no vector of 32-bit floats";
-        return false;
-    }
-    if (*dimension == 0) *dimension = size / sizeof(float);
-    if (size != *dimension * sizeof(float)) {
-        *reason = "its vector has another dimension than the others";
-        return false;
-    }
+        size / sizeof(float) > DIMENSION_LIMIT)
+        return error_set(e, STATUS_DATA, "it has no vector of 32-bit floats");
+    count = size / sizeof(float);
+    if (*dimension == 0) *dimension = count;
+    if (count != *dimension)
+        return error_set(e, STATUS_DATA, "its vector has %zu value%s, but %zu are needed", count,
+                         plural(count), *dimension);
     if (!room) return true;
     memcpy(room, bytes, size);
     double square = 0;
-    for (size_t j = 0; j < *dimension; j++) square += (double)room[j] * (double)room[j];
+    for (size_t j = 0; j < count; j++) square += (double)room[j] * (double)room[j];
     if (!isfinite(square))
-        *reason = "its vector holds a value that is not finite";
-    else if (square > EMBEDDING_LENGTH_MAX * EMBEDDING_LENGTH_MAX)
-        *reason = "its vector is longer than 1e15";
-    else
-        return true;
-    return false;
+        return error_set(e, STATUS_DATA, "its vector holds a value that is not finite");
+    return square <= EMBEDDING_LENGTH_MAX * EMBEDDING_LENGTH_MAX ||
+           error_set(e, STATUS_DATA, "its vector is longer than 1e15");
 }
 
 static bool grow(embeddings *s, error *e)
@@ -87,22 +82,18 @@ static bool keep_record(embedding_info *info, const msgpack_object *record, erro
     return info->rest || error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
-static bool vector_error(const char *input, const stream_record *r, const char *reason, error *e)
+static bool take_vector(embeddings *s, const msgpack_object *record, error *e)
 {
-    return error_set(e, STATUS_DATA, "%s: record %lld (%.200s): %s", input, (long long)r->number,
-                     r->id, reason);
+    return (s->dimension > 0 || embedding_vector(record, &s->dimension, NULL, e)) && grow(s, e) &&
+           embedding_vector(record, &s->dimension, s->vectors + s->count * s->dimension, e);
 }
 
 static bool add_record(embeddings *s, const char *input, const stream_record *r, bool keep,
                        error *e)
 {
-    const char *reason;
     const msgpack_object *o = &r->object;
-    if (s->dimension == 0 && !embedding_vector(o, &s->dimension, NULL, &reason))
-        return vector_error(input, r, reason, e);
-    if (!grow(s, e)) return false;
-    if (!embedding_vector(o, &s->dimension, s->vectors + s->count * s->dimension, &reason))
-        return vector_error(input, r, reason, e);
+    if (!take_vector(s, o, e))
+        return error_context(e, "%s: record %lld (%.200s)", input, (long long)r->number, r->id);
     embedding_info *info = &s->info[s->count];
     char *source = object_text_copy(o, "source"), *photo = object_text_copy(o, "photo");
     *info = (embedding_info){

@@ -56,11 +56,10 @@ bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records
 void embeddings_free(embeddings *s);
 
 /* The vector of a record: `dimension` floats, or when it is 0, as many as there are, which it
-   becomes. False with the reason set when it has none of that dimension, a value that is not
-   finite, or a length above EMBEDDING_LENGTH_MAX. The vector is copied to `room` when that is not
-   NULL (room for *dimension floats; needs it known). */
-bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
-                      const char **reason);
+   becomes. STATUS_DATA when it has none of that dimension, a value that is not finite, or a length
+   above EMBEDDING_LENGTH_MAX. The vector is copied to `room` when that is not NULL (room for
+   *dimension floats; needs it known). */
+bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room, error *e);
 
 /* The rows that may stand for photographs: labelled photographic or not at all, and not
    manipulated. index (count) is the caller's; how many they are. */
