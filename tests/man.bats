@@ -47,3 +47,11 @@ END
   done
   [ $failed = 0 ]
 }
+
+@test "no macro takes the words behind its own" {
+  # one page a .Xr; prose behind an option, a name or a path begins a line of its own
+  pattern='^\.Xr [^ ]+ [0-9]( [].,;:)]+)* [^].,;:)]|^\.(Fl|Ar|Pa|Ev|Va) [^ ]+ [.,;:] [a-z]+ [a-z]'
+  printf '%s\n' '.Xr embed 1 , score 1 .' '.Fl x , but standard input' >wrong
+  [ "$(grep -cE "$pattern" wrong)" = 2 ]
+  run ! grep -nE "$pattern" "$BLADES_ROOT"/man/*.[157]
+}
