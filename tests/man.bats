@@ -2,6 +2,7 @@
 
 setup() {
   load helper
+  bats_require_minimum_version 1.5.0
   cd "$BATS_TEST_TMPDIR"
 }
 
