@@ -85,7 +85,7 @@ embeddings() { # the same four sources for every test
   }
   for kind in full tied; do
     gmm-fit -k 1 --covariance $kind -o auto few 2>said
-    grep -Eq 'covariances are shrunk by [0-9.]+ to [0-9.]+ %, as the faces are few' said
+    grep -Eq 'covariances are shrunk by [0-9.]+ %, as the faces are few ' said
     gmm-fit -k 1 --covariance $kind --shrinkage none -o none few 2>said
     run ! grep -q shrunk said
     awk -v a="$(mean auto)" -v b="$(mean none)" 'BEGIN { exit !(a > b + 1) }'
@@ -95,10 +95,55 @@ embeddings() { # the same four sources for every test
   gmm-fit -k 1 -o auto others 2>said
   run ! grep -q shrunk said
   gmm-fit -k 1 --shrinkage 1 -o sphere few 2>said
-  grep -q 'shrunk by 100.0 to 100.0 %' said
+  grep -q 'shrunk by 100.0 %' said
   gmm-fit -k 1 --covariance diagonal --shrinkage 0.5 -o diagonal few 2>said
   run ! grep -q shrunk said
   for wrong in 1.5 -0.1 some ''; do run -64 gmm-fit -k 1 --shrinkage "$wrong" few; done
+}
+
+@test "gmm-fit: one rule of shrinkage for all numbers of components that are compared" {
+  "$make" 60 12 photographic photos >photos # enough for one component and for two, not for five
+  gmm-fit -k 2 -o two photos 2>said
+  run ! grep -q shrunk said
+  gmm-fit -k 1:5 -o auto photos 2>auto.said
+  gmm-fit -k 1:5 --shrinkage oas -o oas photos 2>oas.said
+  [ "$(grep -c BIC auto.said)" = 5 ]
+  diff <(grep BIC auto.said) <(grep BIC oas.said)
+  grep -Eq 'shrunk by .* %, as the faces are few for 5 components \(' auto.said
+}
+
+@test "gmm-fit: --init sets the number of components; options that change nothing are told" {
+  embeddings
+  gmm-fit -q -k 3 --covariance diagonal -o start photos
+  run -64 gmm-fit -q -k 2 --init start --covariance diagonal -o detector photos
+  [ "${lines[0]}" = 'gmm-fit: --components 2: start begins 3 components: leave the option out' ]
+  run -64 gmm-fit -q -k 1:3 --init start --covariance diagonal -o detector photos
+  gmm-fit -q -k 3 --init start --covariance diagonal --no-provenance -o given photos
+  gmm-fit --init start --covariance diagonal --no-provenance --starts 5 --shrinkage 0.1 --calibrate fit --held-out-fraction 0.2 -o detector photos 2>said
+  [ "$(sed -n 's/gmm-fit: \(--.*\) changes nothing with \(.*\)/\1 \2/p' said)" = "--starts --init
+--shrinkage --covariance diagonal
+--held-out-fraction --calibrate fit" ]
+}
+
+@test "messages count in English" {
+  "$make" 3 4 photographic photos >photos
+  "$make" 1 4 photographic one >one
+  gmm-fit -k 1 -o detector photos 2>said
+  grep -q '1 full component fitted to 2 faces: ' said
+  grep -q '1 face is few for a false alarm rate' said
+  run ! grep -E '\b1 (components|faces|images|iterations|times)\b' said
+  gmm-fit -k 1 --calibrate fit -o detector one 2>said
+  grep -q '1 full component fitted to 1 face: ' said
+  run ! grep 'fewer components would do' said
+  gmm-fit -k 1:2 --shrinkage none -o detector photos 2>said
+  grep -q '1 component: BIC' said
+  run -65 gmm-fit -k 2 -o detector one
+  [[ "$output" == *'1 face to fit to (0 held out) is too few for 2 components'* ]]
+  run -65 tsne -q --perplexity 2 one
+  [[ "$output" == *'1 face is too few'* ]]
+  "$make" 2 4 photographic two >two
+  tsne --perplexity 1 -o points two 2>said
+  grep -q 'divergence 0.000000 after 1500 iterations' said
 }
 
 @test "gmm-fit says what it did to components that collapsed" {
@@ -160,7 +205,11 @@ embeddings() { # the same four sources for every test
   gmm-fit -q -k 2 -o detector photos
   "$make" 3 5 photographic narrow >narrow
   run -65 --separate-stderr score -d detector narrow -o scores
-  [ "$(score -d detector narrow --max-errors 3 | stream-dump | grep -c '"reason":"its vector has another dimension')" = 3 ]
+  [ "$(score -d detector narrow --max-errors 3 2>said | stream-dump | grep -c '"reason":"its vector has 5 values, but 12 are needed"')" = 3 ]
+  grep -q 'no face was scored: this detector can score none of the input$' said
+  score -q -d detector narrow --max-errors 3 --text 2>said | grep -qx 'narrow/00000.jpg: could not be examined: its vector has 5 values, but 12 are needed'
+  run -65 gmm-fit -q -k 1 -o none photos narrow
+  [ "$output" = 'gmm-fit: narrow: record 201 (narrow/00000.jpg): its vector has 5 values, but 12 are needed' ]
   score -d detector --set by=me gan | stream-dump | sed -n 2p >line
   grep -q '"source":"gan"' line
   grep -q '"by":"me"' line
@@ -216,6 +265,45 @@ embeddings() { # the same four sources for every test
   mlp-fit -q --far 0.02 --held-out-fraction 0.5 -o strict photos gan
   wrong=$(score -d strict photos | stream-dump | grep -c '"generated":true' || true)
   [ "$wrong" -le 15 ]
+}
+
+@test "mlp-fit --classifier linear converges by itself; what ends too early is said" {
+  "$make" 600 32 photographic photos 0 1 32 >photos
+  "$make" 300 32 generated gan 0.06 2 32 >gan
+  mlp-fit --classifier linear -o detector photos gan 2>said
+  run ! grep 'not converged' said
+  loss() { sed -n 's/.*held-out loss \([0-9.]*\),.*/\1/p' said; }
+  own=$(loss)
+  mlp-fit --classifier linear --epochs 5000 --lr 3e-3 -o detector photos gan 2>said
+  awk -v a="$own" -v b="$(loss)" 'BEGIN { exit !(a < 1.005 * b) }'
+  mlp-fit -q --classifier linear --epochs 5 -o detector photos gan 2>said
+  [ "$(cat said)" = 'mlp-fit: not converged: raise --epochs (5)' ]
+}
+
+@test "mlp-fit --classifier knn: equally near faces count alike, whichever comes first" {
+  for i in $(seq 20); do "$make" 1 7 photographic p$i 0 9; done >photos
+  for i in $(seq 20); do "$make" 1 7 generated g$i 0 9; done >gan
+  "$make" 1003 7 photographic others 0 2 >others # the copies lie in another block
+  "$make" 1003 7 generated more 0 3 >more
+  for order in 'photos gan' 'gan photos' 'others photos more gan' 'gan more photos others'; do
+    mlp-fit -q --classifier knn -o detector $order
+    score -d detector gan | stream-dump | sed -n 's/.*"score":\([0-9.]*\).*/\1/p' | sort -u >out
+    [ "$(wc -l <out)" = 1 ] # about one half: how many copies are held out differs
+    awk '{ exit !($1 > 0.45 && $1 < 0.55) }' out
+  done
+}
+
+@test "mlp-fit says what it leaves out, and which options change nothing" {
+  embeddings
+  "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
+  run -65 mlp-fit -q -o detector manipulated gan
+  [[ "$output" == 'mlp-fit: 0 faces are labelled photographic, 50 manipulated ones left out: at least two photos '* ]]
+  idle() { # CLASSIFIER OPTIONS...
+    mlp-fit --classifier "$1" "${@:2}" -o detector photos gan 2>&1 | sed -n 's/mlp-fit: \(--.*\) changes nothing with --classifier .*/\1/p' | tr '\n' ' '
+  }
+  [ "$(idle knn --no-balance --hidden 3 --epochs 2 --lr 1)" = '--hidden --epochs --lr --no-balance ' ]
+  [ "$(idle linear --no-balance --hidden 3 --epochs 2 --neighbours 3)" = '--hidden --neighbours ' ]
+  [ "$(idle mlp --no-balance --hidden 3 --epochs 2 --weight-decay 0)" = '' ]
 }
 
 @test "evaluate: tables in every format, a table's column, pairs, equal sizes" {
@@ -482,6 +570,101 @@ END
   [[ "$output" == *"no face has a label"* ]]
 }
 
+@test "evaluate leaves manipulated faces out, and says how many" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  "$make" 50 12 photographic mouth 1 2 | perl -pe 's/\xda\0\x06source/\xda\0\x0cmanipulation/g' >manipulated
+  score -d detector photos gan >plain
+  score -d detector photos gan manipulated >with
+  evaluate --name a --format json plain >plain.json
+  evaluate --name a --format json with 2>said >with.json
+  [ "$(cat said)" = 'evaluate: a: left out 50 manipulated faces' ]
+  diff plain.json with.json >changed || [ $? = 1 ]
+  [ "$(grep -c '^[<>]' changed)" = 2 ]
+  grep -q '^> *"manipulated": 50,' changed
+  evaluate -q --name a with | grep -qx '50 manipulated faces were left out'
+  score -d detector manipulated >alone
+  run -65 evaluate -q alone
+  [ "$output" = 'evaluate: there is no face but manipulated ones, which are left out' ]
+}
+
+@test "evaluate: a table whose names have capitals, with a byte order mark and lines of Windows" {
+  printf 'id\tscore\tlabel\tsource\n1\t3\treal\tphotos\n2\t1\treal\tphotos\n3\t2\tfake\tgan\n4\tna\tfake\tgan\n' >plain.tsv
+  printf '\xef\xbb\xbfID\tScore\tLABEL\tSource\r\n\r\n1\t3\tReal\tphotos\r\n2\t1\tREAL\tphotos\r\n3\t2\tFake\tgan\r\n4\tNa\tFake\tgan\r\n' >odd.tsv
+  for table in plain odd; do evaluate --format json --method a=$table.tsv -o $table.json 2>$table.said; done
+  cmp plain.json odd.json
+  cmp plain.said odd.said
+  grep -q '1 image failed and is not counted' odd.said
+}
+
+@test "evaluate: faces without a decision are no faces called photographic" {
+  rows() { # DECISION of the last photograph
+    printf 'id\tscore\tlabel\tgenerated\n1\t1\treal\t0\n2\t2\treal\t%s\n3\t3\tfake\t1\n4\t4\tfake\t1\n' "$1"
+  }
+  rows '' >some.tsv
+  rows 0 >all.tsv
+  cut -f1-3 all.tsv >none.tsv
+  called() { sed -n 's/.*"called_generated": \(.*\),/\1/p' "$1" | tr '\n' ' '; }
+  evaluate --format json --method a=all.tsv >json 2>said
+  [ "$(called json)" = '0 2 ' ]
+  [ ! -s said ]
+  evaluate --format json --method a=some.tsv >json 2>said
+  [ "$(called json)" = 'null 2 ' ]
+  [[ "$(cat said)" == 'evaluate: a: 1 of 4 faces has no decision: accuracy'*'left out'* ]]
+  evaluate --format json --method a=none.tsv >json 2>said
+  [ "$(called json)" = 'null null ' ]
+  [ ! -s said ]
+  evaluate --format json --method a=some.tsv --threshold a=2.5 >json 2>said
+  [ "$(called json)" = '0 2 ' ]
+  [ ! -s said ]
+}
+
+@test "evaluate: scores of two detectors or models are not those of one" {
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  mlp-fit -q --classifier linear --epochs 3 -o probe photos gan 2>/dev/null
+  score -d detector -o one photos
+  score -d probe -o two gan
+  run -65 evaluate one two
+  [ "$output" = 'evaluate: two: scores by two different detectors (gmm and linear) are not those of one detector: use --method NAME=FILE for each' ]
+  cat one two >both
+  run -65 evaluate --method a=both
+  [[ "$output" == *'gmm and linear'* ]]
+  modelled() { perl -0777 -pe 's/(\xda\0\x04kind)/\xda\0\x05model\xda\0\x01'"$1"'$1/; s/^\xde\0(.)/"\xde\0" . chr(1 + ord $1)/e' "$2"; }
+  score -d probe -o one <(modelled a photos)
+  score -d probe -o two <(modelled b gan)
+  run -65 evaluate one two
+  [[ "$output" == *'two different models (a and b)'* ]]
+  evaluate -q one <(score -d probe gan) >text # one that does not say
+  score -d detector -o one photos
+  score -d detector --threshold -3 -o two gan
+  run -0 --separate-stderr evaluate -q --table auc --name a one two
+  [[ "$stderr" == 'evaluate: a: scores with different thresholds ('*' and -3) '* ]]
+  score -d detector -o two gan
+  run -0 --separate-stderr evaluate --table auc --name a one two
+  [ -z "$stderr" ]
+}
+
+@test "evaluate says why there is nothing to evaluate" {
+  "$make" 20 12 photographic photos >photos
+  gmm-fit -q -k 1 --calibrate fit -o detector photos
+  nothing() { # LABEL COUNT
+    "$make" "$2" 12 "$1" photos >faces
+    score -d detector -o scores faces 2>/dev/null
+    run -65 evaluate -q scores
+  }
+  nothing photographic 0
+  [ "$output" = 'evaluate: there is no face' ]
+  nothing '' 5
+  [[ "$output" == 'evaluate: no face has a label: '* ]]
+  nothing Photographic 5
+  [ "$output" = 'evaluate: no face has the label photographic or generated, 5 have others' ]
+  "$make" 5 12 fake gan >gan
+  score -d detector -o scores photos gan
+  run -0 --separate-stderr evaluate -q --name a --table auc scores
+  [[ "$stderr" == *'evaluate: a: left out 5 faces whose label is neither photographic nor generated'* ]]
+}
+
 @test "evaluate --higher is for tables alone" {
   "$make" 3 2 photographic photos >photos
   "$make" 5 2 generated gan >gan
@@ -540,6 +723,19 @@ END
   "$make" 5 4 photographic five >five
   run -65 tsne -q --perplexity 30 five
   [[ "$output" == *"too few for a perplexity"* ]]
+}
+
+@test "tsne passes error records on, each in its place" {
+  load fixture
+  fixture
+  for i in 1 2 3; do echo "no image $i" >bad$i.jpg; done
+  embed -q --max-errors 3 -m model.safetensors --set label=photographic -o some bad1.jpg photos bad2.jpg bad3.jpg 2>/dev/null
+  tsne --method pca -o points some 2>said
+  grep -q '3 images had failed before' said
+  stream-dump --count points | grep -q '^12 records, 3 errors'
+  ids() { stream-dump "$1" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p'; }
+  cmp <(ids some) <(ids points)
+  diff <(stream-dump some | grep '"type":"error"') <(stream-dump points | grep '"type":"error"')
 }
 
 @test "streams cut short are refused by name" {
@@ -677,6 +873,10 @@ END
   [[ "$stderr" == "face-locate: no annotation fits a photo: "*"'elsewhere.jpg'"*"'photos/$photo'"* ]]
   run -0 --separate-stderr embed -m model.safetensors -o none located
   [[ "$stderr" == *"embed: 1 photo has no faces: run face-locate"* ]]
+  run -65 --separate-stderr embed -m model.safetensors --faceless error -o errors located
+  [[ "$stderr" == *"embed: photos/$photo: no face"* ]]
+  embed -q -m model.safetensors --faceless error --max-errors 1 -o errors located
+  stream-dump --count errors | grep -q '^0 records, 1 error'
   run -0 --separate-stderr score -q -d detector.safetensors --text none
   [[ "$stderr" == "score: no face was scored"* ]]
   run -65 score -q -d detector.safetensors --text --fail-on-generated none

@@ -2,6 +2,7 @@
 
 setup() {
   load helper
+  bats_require_minimum_version 1.5.0
   cd "$BATS_TEST_TMPDIR"
 }
 
@@ -46,4 +47,12 @@ END
     ! grep -n '‘[^’]*‘\|^ *<[a-z]*> ' text >found || { failed=1; echo "$page: $(cat found)"; } >&2
   done
   [ $failed = 0 ]
+}
+
+@test "no macro takes the words behind its own" {
+  # one page a .Xr; prose behind an option, a name or a path begins a line of its own
+  pattern='^\.Xr [^ ]+ [0-9]( [].,;:)]+)* [^].,;:)]|^\.(Fl|Ar|Pa|Ev|Va) [^ ]+ [.,;:] [a-z]+ [a-z]'
+  printf '%s\n' '.Xr embed 1 , score 1 .' '.Fl x , but standard input' >wrong
+  [ "$(grep -cE "$pattern" wrong)" = 2 ]
+  run ! grep -nE "$pattern" "$BLADES_ROOT"/man/*.[157]
 }

@@ -253,6 +253,13 @@ with_model=(-m model.safetensors -d detector.safetensors)
   [ "$status" -le 1 ]
   [ "$(wc -l <out)" = 1 ]
   [ ! -s said ]
+  verdicts "${with_model[@]}" photos/000000.jpg -qcX
+  [ "$status" = 64 ]
+  verdicts -qVh
+  [ "$status" = 0 ]
+  grep -q '^usage: blades-score ' out
+  misused 'unknown option -x' -qx photos
+  misused 'unknown option -q-' -q- photos
   cp photos/000000.jpg ./-q.jpg
   verdicts "${with_model[@]}" -- -q.jpg
   [ "$status" -le 1 ]
@@ -277,10 +284,31 @@ with_model=(-m model.safetensors -d detector.safetensors)
   [ "$status" = 65 ]
   grep -q '^no-suffix: could not be examined' out
   for more in '' '-a faces.json'; do
-    verdicts "${with_model[@]}" $more none
+    verdicts -q "${with_model[@]}" $more none
     [ "$status" = 66 ]
-    [ -s said ]
+    grep -q '^blades-score: none: no .* in this folder' said
+    # the others are examined, but it is no success
+    verdicts -q "${with_model[@]}" $more none photos/000000.jpg none
+    [ "$status" = 65 ]
+    grep -q '^photos/000000.jpg.*: looks ' out
+    [ "$(wc -l <out)" = 1 ]
+    [ "$(grep -c '^blades-score: none: no .* in this folder' said)" = 2 ]
   done
+}
+
+@test "blades-score: a photo whose annotation lists no face has a line, and is no success" {
+  fixture
+  { echo '{"path":"000000.jpg","faces":[]}' && grep 000001.jpg faces.json; } >some.json
+  verdicts -q "${with_model[@]}" -a some.json photos/000001.jpg photos/000000.jpg
+  [ "$status" = 65 ]
+  grep -q '^photos/000001.jpg#0: looks ' out
+  grep -qx 'photos/000000.jpg: could not be examined: no face in the annotations' out
+  [ "$(wc -l <out)" = 2 ]
+  [ ! -s said ]
+  verdicts -q "${with_model[@]}" -a some.json photos/000000.jpg
+  [ "$status" = 65 ]
+  [ "$(cat out)" = 'photos/000000.jpg: could not be examined: no face in the annotations' ]
+  [ ! -s said ]
 }
 
 @test "blades-score: the status counts faces, whatever they are called; a tool that fails says so" {

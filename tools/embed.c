@@ -14,12 +14,14 @@
 #include <string.h>
 
 static const char *const precision_names[] = {"float32", "bf16", NULL};
+static const char *const faceless_names[] = {"skip", "error", NULL};
+enum { FACELESS_SKIP, FACELESS_ERROR };
 
 static struct {
     const char *model;
     int64_t batch;
     double central;
-    int precision;
+    int precision, faceless;
 } options = {.batch = 16, .central = 1};
 
 static const cli_option option_table[] = {
@@ -30,6 +32,8 @@ static const cli_option option_table[] = {
      .help = "share of an image file that is the face crop (1)"},
     {"precision", 0, CLI_CHOICE, &options.precision, .choices = precision_names, .argument = "KIND",
      .help = "of the encoder (float32)"},
+    {"faceless", 0, CLI_CHOICE, &options.faceless, .choices = faceless_names, .argument = "HOW",
+     .help = "what a photo without faces becomes (skip)", .rare = true},
 };
 
 static const cli_tool tool = {
@@ -90,6 +94,20 @@ static void put_face(embedding_run *run, const input_item *item, const input_fac
     record_end(&run->chunk);
 }
 
+static bool is_faceless(const input_item *item)
+{
+    return item->record && !item->record->is_error && item->count == 0;
+}
+
+static bool write_faceless(embedding_run *run, const stream_record *record, error *e)
+{
+    bool located = object_get(&record->object, "faces") != NULL;
+    put_error_record(&run->chunk, run->c, record->id,
+                     located ? "no face in the annotations" : "no faces: run face-locate",
+                     &record->object);
+    return stream_writer_put(&run->writer, &run->chunk, e);
+}
+
 static bool write_items(embedding_run *run, error *e)
 {
     float *vector = run->vectors;
@@ -98,6 +116,8 @@ static bool write_items(embedding_run *run, error *e)
         input_item *item = run->items[i];
         if (written && item->record && item->record->is_error)
             written = stream_writer_pass(&run->writer, item->record, e);
+        if (written && options.faceless == FACELESS_ERROR && is_faceless(item))
+            written = write_faceless(run, item->record, e);
         for (size_t k = 0; written && k < item->count; k++) {
             put_face(run, item, &item->faces[k], vector);
             if (!item->faces[k].status) vector += run->network->config.embedding_dim;
@@ -175,7 +195,7 @@ static bool take_item(void *context, void *argument, error *e)
     run->items[run->item_count++] = item;
     for (size_t k = 0; k < item->count; k++) run->faces += item->faces[k].status == 0;
     run->missing += item->path && item->count && item->faces[0].status == STATUS_NO_INPUT;
-    run->faceless += item->record && !item->record->is_error && item->count == 0;
+    run->faceless += is_faceless(item);
     progress_add_share(&run->shown, 1, face_source_share(run->input));
     bool full = run->faces >= (size_t)options.batch || run->item_count >= 4 * (size_t)options.batch;
     return !full || flush_items(run, e);
@@ -227,7 +247,7 @@ static bool prepare_run(embedding_run *run, error *e)
 
 static void report(const embedding_run *run, error *e)
 {
-    if (run->faceless)
+    if (run->faceless && options.faceless == FACELESS_SKIP)
         cli_note(run->c, "%lld photo%s no faces: run face-locate", (long long)run->faceless,
                  run->faceless == 1 ? " has" : "s have");
     if (run->missing && run->c->error_count > run->c->max_errors)

@@ -1,6 +1,7 @@
 /* evaluate: how good detectors are, from their scores of labelled faces. */
 #include "cli/output.h"
 #include "detect/evaluation_report.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -159,20 +160,55 @@ static bool write_file(const char *path, const evaluation *v, const evaluation_o
     return output_commit(&out, e);
 }
 
-static void warn_of_run(const cli *c, const char *name, const method *m)
+static const char *have(size_t count)
+{
+    return count == 1 ? "has" : "have";
+}
+
+static void warn_of_left_out(const cli *c, const char *name, const method *m)
 {
     if (m->failed.count)
-        cli_note(c, "%s: %zu images failed and are not counted", name, m->failed.count);
-    if (m->missing) cli_warn(c, "%s: %zu faces are missing", name, m->missing);
-    if (m->unlabelled) cli_warn(c, "%s: %zu faces have no label", name, m->unlabelled);
-    if (m->unknown) cli_warn(c, "%s: %zu lines name unknown faces", name, m->unknown);
+        cli_note(c, "%s: %zu image%s failed and %s not counted", name, m->failed.count,
+                 plural(m->failed.count), m->failed.count == 1 ? "is" : "are");
+    if (m->manipulated)
+        cli_note(c, "%s: left out %zu manipulated face%s", name, m->manipulated,
+                 plural(m->manipulated));
+    if (m->missing)
+        cli_warn(c, "%s: %zu face%s missing", name, m->missing, m->missing == 1 ? " is" : "s are");
+    if (m->unlabelled)
+        cli_warn(c, "%s: %zu face%s %s no label", name, m->unlabelled, plural(m->unlabelled),
+                 have(m->unlabelled));
+    if (m->other_label)
+        cli_warn(c, "%s: left out %zu face%s whose label is neither photographic nor generated",
+                 name, m->other_label, plural(m->other_label));
+    if (m->unknown)
+        cli_warn(c, "%s: %zu line%s unknown faces", name, m->unknown,
+                 m->unknown == 1 ? " names" : "s name");
+}
+
+static void warn_of_decisions(const cli *c, const char *name, const method *m)
+{
+    size_t undecided = method_undecided(m);
+    if (undecided > 0 && undecided < m->faces.count)
+        cli_warn(
+            c,
+            "%s: %zu of %zu faces %s no decision: accuracy and the rates of decisions are left "
+            "out (--threshold decides)",
+            name, undecided, m->faces.count, have(undecided));
+    if (m->decided_by[0] != m->decided_by[1] && !isnan(m->decided_by[0]))
+        cli_warn(c,
+                 "%s: scores with different thresholds (%g and %g) are taken for one detector's: "
+                 "if they are not, use --method NAME=FILE for each",
+                 name, m->decided_by[0], m->decided_by[1]);
 }
 
 static void warn(const cli *c, const evaluation *v)
 {
     for (size_t i = 0; i < v->method_count; i++)
-        for (const method *m = &v->methods[i]; m; m = m->next_run)
-            warn_of_run(c, v->methods[i].name, m);
+        for (const method *m = &v->methods[i]; m; m = m->next_run) {
+            warn_of_left_out(c, v->methods[i].name, m);
+            warn_of_decisions(c, v->methods[i].name, m);
+        }
     size_t photographic = 0;
     for (size_t g = 0; g < v->group_count; g++)
         photographic += v->groups[g].label == FACE_PHOTOGRAPHIC;

@@ -3,28 +3,29 @@
 #include "cli/progress.h"
 #include "detect/fitting.h"
 #include "detect/gmm_start.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { DEFAULT_COMPONENTS = 10 };
 static const char *const covariance_choices[] = {"full", "diagonal", "tied", NULL};
 
+/* NULL, NAN: not given. */
 static struct {
     const char *components, *calibrate, *init, *shrinkage;
     int covariance;
     int64_t starts, max_iterations;
     double regularisation, tolerance, far, held_out_fraction;
 } options = {
-    .components = "10",
     .calibrate = "heldout",
-    .shrinkage = "auto",
     .starts = 1,
     .max_iterations = 100,
     .regularisation = 1e-6,
     .tolerance = 1e-3,
     .far = 0.05,
-    .held_out_fraction = 0.1,
+    .held_out_fraction = NAN,
 };
 
 static const cli_option option_table[] = {
@@ -73,9 +74,27 @@ typedef struct run_state {
     progress shown;
 } run_state;
 
+static bool is_heldout(void)
+{
+    return strcmp(options.calibrate, "heldout") == 0;
+}
+
+static void complete_options(const cli *c)
+{
+    if (options.init && options.starts > 1) cli_note(c, "--starts changes nothing with --init");
+    if (options.shrinkage && options.covariance == GMM_DIAGONAL)
+        cli_note(c, "--shrinkage changes nothing with --covariance diagonal");
+    if (!isnan(options.held_out_fraction) && !is_heldout())
+        cli_note(c, "--held-out-fraction changes nothing with --calibrate %s", options.calibrate);
+    if (!options.shrinkage) options.shrinkage = "auto";
+    if (isnan(options.held_out_fraction)) options.held_out_fraction = 0.1;
+}
+
 static bool parse_components(run_state *r, error *e)
 {
     char *end;
+    r->least = r->most = DEFAULT_COMPONENTS;
+    if (!options.components) return true;
     unsigned long long first = strtoull(options.components, &end, 10), last = first;
     bool good = end != options.components && *options.components != '-';
     if (good && *end == ':') {
@@ -111,19 +130,15 @@ static bool parse_shrinkage(run_state *r, error *e)
 }
 
 /* Full covariances with fewer than two faces for each component and dimension say more of the
-   sample than of photographs. What a file begins is continued as it is. */
-static double shrinkage_of(const run_state *r, size_t components)
+   sample than of photographs. What a file begins is continued as it is. One answer for all numbers
+   of components of a range, as the BIC of shrunk and of other mixtures cannot be compared. */
+static double choose_shrinkage(const run_state *r)
 {
-    size_t matrices = options.covariance == GMM_FULL ? components : 1;
+    size_t matrices = options.covariance == GMM_FULL ? r->most : 1;
     if (options.covariance == GMM_DIAGONAL) return 0;
     if (!isnan(r->shrinkage)) return r->shrinkage;
     bool few = r->f.fitted < 2 * matrices * r->f.faces.dimension;
     return few && !options.init ? GMM_SHRINKAGE_OAS : 0;
-}
-
-static bool is_heldout(void)
-{
-    return strcmp(options.calibrate, "heldout") == 0;
 }
 
 /* Says which faces are no photographs and therefore left out. */
@@ -137,10 +152,13 @@ static void note_left_out(const cli *c, const embeddings *faces)
         manipulated +=
             info->label != FACE_GENERATED && info->label != FACE_OTHER && info->manipulated;
     }
-    if (generated) cli_note(c, "left out %zu faces labelled generated", generated);
-    if (manipulated) cli_note(c, "left out %zu manipulated faces", manipulated);
+    if (generated)
+        cli_note(c, "left out %zu face%s labelled generated", generated, plural(generated));
+    if (manipulated)
+        cli_note(c, "left out %zu manipulated face%s", manipulated, plural(manipulated));
     if (other)
-        cli_warn(c, "left out %zu faces whose label is neither photographic nor generated", other);
+        cli_warn(c, "left out %zu face%s whose label is neither photographic nor generated", other,
+                 plural(other));
 }
 
 static bool choose_faces(run_state *r, error *e)
@@ -171,7 +189,7 @@ static gmm_options fit_options(run_state *r, size_t components)
         .components = components,
         .covariance = (gmm_covariance)options.covariance,
         .regularisation = options.regularisation,
-        .shrinkage = shrinkage_of(r, components),
+        .shrinkage = choose_shrinkage(r),
         .tolerance = options.tolerance,
         .max_iterations = (int)options.max_iterations,
         .starts = (int)options.starts,
@@ -198,43 +216,62 @@ static void warn_of_collapses(const run_state *r, const gmm_result *result)
 {
     if (result->reseeded > 0)
         cli_warn(r->c,
-                 "components lost their points %d times and were re-seeded on the least likely "
+                 "components lost their points %d time%s and were re-seeded on the least likely "
                  "ones (--verbose: which): fewer components would do",
-                 result->reseeded);
+                 result->reseeded, plural((size_t)result->reseeded));
     if (result->mended > 0)
         cli_warn(r->c,
-                 "covariances collapsed %d times and were regularised more (--verbose: which): "
+                 "covariances collapsed %d time%s and were regularised more (--verbose: which): "
                  "raise --regularisation, or use fewer components",
-                 result->mended);
+                 result->mended, plural((size_t)result->mended));
+}
+
+static void report_shrinkage(const run_state *r, const gmm_result *result)
+{
+    char range[40], why[80] = "";
+    double least = 100 * result->least_shrinkage, most = 100 * result->most_shrinkage;
+    bool wide = most - least >= 0.1;
+    snprintf(range, sizeof range, wide ? "%.1f to %.1f %%" : "%.1f %%", wide ? least : most, most);
+    if (isnan(r->shrinkage) && r->least < r->most)
+        snprintf(why, sizeof why, ", as the faces are few for %zu components", r->most);
+    else if (isnan(r->shrinkage))
+        snprintf(why, sizeof why, ", as the faces are few");
+    cli_note(r->c, "covariances are shrunk by %s%s%s", range, why,
+             *why ? " (--shrinkage none: not)" : "");
+}
+
+static void warn_of_few(const run_state *r, const gmm_result *result)
+{
+    const gmm *m = &r->f.result.mixture;
+    size_t lone = 0, thin = thin_components(r);
+    for (size_t c = 0; c < m->components; c++) lone += m->weights[c] * (double)r->f.fitted < 1.5;
+    if (lone > 0 && m->components > 1)
+        cli_warn(r->c, "%zu of %zu components hold%s a single face: fewer components would do",
+                 lone, m->components, lone == 1 ? "s" : "");
+    if (thin > 0 && !(result->most_shrinkage > 0))
+        cli_warn(r->c,
+                 "%zu of %zu component%s %s fewer faces than the %zu dimensions, and rest%s on the "
+                 "regularisation: use --shrinkage oas, fewer components, --covariance tied or "
+                 "diagonal, or more faces",
+                 thin, m->components, plural(m->components), thin == 1 ? "has" : "have",
+                 m->dimension, thin == 1 ? "s" : "");
 }
 
 static void report(const run_state *r, const gmm_result *result)
 {
     const gmm *m = &r->f.result.mixture;
-    size_t faces = r->f.fitted, thin = thin_components(r);
+    size_t faces = r->f.fitted, iterations = (size_t)result->iterations;
     cli_note(r->c,
-             "%zu %s components fitted to %zu faces: mean log-likelihood %.4f after %d iterations",
-             m->components, gmm_covariance_names[m->covariance], faces, result->log_likelihood,
-             result->iterations);
+             "%zu %s component%s fitted to %zu face%s: mean log-likelihood %.4f after %zu "
+             "iteration%s",
+             m->components, gmm_covariance_names[m->covariance], plural(m->components), faces,
+             plural(faces), result->log_likelihood, iterations, plural(iterations));
     if (!result->converged && options.max_iterations > 0)
         cli_warn(r->c, "not converged: raise --max-iterations (%lld) or --tolerance",
                  (long long)options.max_iterations);
     warn_of_collapses(r, result);
-    double lone = 0;
-    for (size_t c = 0; c < m->components; c++) lone += m->weights[c] * (double)faces < 1.5;
-    if (lone > 0)
-        cli_warn(r->c, "%.0f of %zu components hold a single face: fewer components would do", lone,
-                 m->components);
-    if (result->most_shrinkage > 0)
-        cli_note(r->c, "covariances are shrunk by %.1f to %.1f %%%s", 100 * result->least_shrinkage,
-                 100 * result->most_shrinkage,
-                 isnan(r->shrinkage) ? ", as the faces are few (--shrinkage none: not)" : "");
-    else if (thin > 0)
-        cli_warn(r->c,
-                 "%zu of %zu components have fewer faces than the %zu dimensions, and rest on the "
-                 "regularisation: use --shrinkage oas, fewer components, --covariance tied or "
-                 "diagonal, or more faces",
-                 thin, m->components, m->dimension);
+    warn_of_few(r, result);
+    if (result->most_shrinkage > 0) report_shrinkage(r, result);
 }
 
 /* Fits every number of components of the range and keeps the one of the lowest BIC. */
@@ -243,23 +280,26 @@ static bool fit(run_state *r, error *e)
     points p = fitting_points(&r->f);
     gmm_result best = {0};
     double least = INFINITY;
-    size_t most = r->most < p.count ? r->most : p.count;
     if (r->least > p.count)
         return error_set(
             e, STATUS_DATA,
-            "%zu faces to fit to (%zu held out) are too few for %zu components: give a "
+            "%zu face%s to fit to (%zu held out) %s too few for %zu component%s: give a "
             "smaller -k, or more photographs",
-            p.count, r->f.used - r->f.fitted, r->least);
-    if (most < r->most)
-        cli_note(r->c, "%zu faces to fit to: more components than that are not tried", p.count);
-    for (size_t k = r->least; k <= most; k++) {
+            p.count, plural(p.count), r->f.used - r->f.fitted, p.count == 1 ? "is" : "are",
+            r->least, plural(r->least));
+    if (p.count < r->most) {
+        cli_note(r->c, "%zu face%s to fit to: more components than that are not tried", p.count,
+                 plural(p.count));
+        r->most = p.count;
+    }
+    for (size_t k = r->least; k <= r->most; k++) {
         gmm candidate;
         gmm_result result = {0};
         gmm_options o = fit_options(r, k);
         if (!gmm_fit(&candidate, &p, &o, &result, e)) return false;
         double bic = gmm_bic(&candidate, result.log_likelihood, p.count);
         if (r->least < r->most)
-            cli_note(r->c, "%zu components: BIC %.1f, mean log-likelihood %.4f", k, bic,
+            cli_note(r->c, "%zu component%s: BIC %.1f, mean log-likelihood %.4f", k, plural(k), bic,
                      result.log_likelihood);
         if (bic < least) {
             least = bic;
@@ -281,7 +321,12 @@ static bool load_start(run_state *r, error *e)
     if (!gmm_start_read(&r->start, options.init, r->f.faces.model,
                         (gmm_covariance)options.covariance, &p, r->c->threads, e))
         return false;
-    r->least = r->most = r->start.components;
+    size_t components = r->start.components;
+    if (options.components && (r->least != components || r->most != components))
+        return error_set(e, STATUS_USAGE,
+                         "--components %s: %s begins %zu component%s: leave the option out",
+                         options.components, options.init, components, plural(components));
+    r->least = r->most = components;
     return true;
 }
 
@@ -291,8 +336,8 @@ static bool calibrate_on(run_state *r, const points *p, const char *name, error 
     const detector *d = &r->f.result;
     size_t below = 0;
     while (below < d->calibration_count && d->calibration_scores[below] < d->threshold) below++;
-    cli_note(r->c, "threshold %.4f: %zu of %zu photographic faces (%s) lie below", d->threshold,
-             below, p->count, name);
+    cli_note(r->c, "threshold %.4f: %zu of %zu photographic face%s (%s) lie%s below", d->threshold,
+             below, p->count, plural(p->count), name, below == 1 ? "s" : "");
     return true;
 }
 
@@ -337,6 +382,7 @@ static bool calibrate(run_state *r, error *e)
 
 static void run(run_state *r, error *e)
 {
+    complete_options(r->c);
     if (!parse_components(r, e) || !parse_shrinkage(r, e) ||
         !fitting_begin(&r->f, r->c, DETECTOR_GMM, e) || !choose_faces(r, e) ||
         !read_calibration_faces(r, e) || !load_start(r, e))

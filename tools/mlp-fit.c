@@ -1,6 +1,7 @@
 /* mlp-fit: a classifier of embeddings, photographic against generated, and its threshold. */
 #include "cli/memory.h"
 #include "detect/fitting.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,19 +9,16 @@
 
 static const char *const classifier_choices[] = {"mlp", "linear", "knn", NULL};
 static const detector_kind classifier_kinds[] = {DETECTOR_MLP, DETECTOR_LINEAR, DETECTOR_KNN};
+enum { CLASSIFIER_MLP, CLASSIFIER_LINEAR, CLASSIFIER_KNN };
 
+/* 0, of the weight decay NAN: not given. */
 static struct {
     int classifier;
     int64_t hidden, epochs, patience, batch, neighbours;
     double learning_rate, weight_decay, held_out_fraction, far;
     bool unbalanced;
 } options = {
-    .epochs = 200,
-    .patience = 10,
-    .batch = 64,
-    .neighbours = 15,
-    .learning_rate = 1e-3,
-    .weight_decay = 1e-2,
+    .weight_decay = NAN,
     .held_out_fraction = 0.2,
 };
 
@@ -30,13 +28,13 @@ static const cli_option option_table[] = {
     {"hidden", 0, CLI_INTEGER, &options.hidden, 0, 65536, .argument = "N",
      .help = "hidden units of the mlp (0: twice the dimension)"},
     {"epochs", 0, CLI_INTEGER, &options.epochs, 1, 1000000, .argument = "N",
-     .help = "stop after so many at the latest (200)"},
+     .help = "stop then at the latest (200; linear: 1000)"},
     {"patience", 0, CLI_INTEGER, &options.patience, 1, 1000000, .argument = "N",
      .help = "epochs without a better held-out loss to stop (10)"},
     {"batch", 0, CLI_INTEGER, &options.batch, 1, 65536, .argument = "N",
      .help = "faces a step (64)"},
     {"lr", 0, CLI_NUMBER, &options.learning_rate, 1e-12, 1e3, .argument = "X",
-     .help = "AdamW's learning rate (1e-3)"},
+     .help = "AdamW's learning rate (1e-3; linear: 0.03)"},
     {"weight-decay", 0, CLI_NUMBER, &options.weight_decay, 0, 1e3, .argument = "X",
      .help = "AdamW's weight decay (1e-2)"},
     {"neighbours", 0, CLI_INTEGER, &options.neighbours, 1, 100000, .argument = "N",
@@ -64,6 +62,57 @@ typedef struct run_state {
     uint8_t *labels; /* of f.index: 1 generated */
 } run_state;
 
+/* Sets what was not given; a linear classifier has a longer way to go. */
+static void complete_options(const cli *c)
+{
+    bool network = options.classifier != CLASSIFIER_KNN;
+    bool linear = options.classifier == CLASSIFIER_LINEAR;
+    const struct {
+        const char *name;
+        bool idle;
+    } given[] = {
+        {"hidden", options.hidden && options.classifier != CLASSIFIER_MLP},
+        {"epochs", options.epochs && !network},
+        {"patience", options.patience && !network},
+        {"batch", options.batch && !network},
+        {"lr", options.learning_rate > 0 && !network},
+        {"weight-decay", !isnan(options.weight_decay) && !network},
+        {"no-balance", options.unbalanced && !network},
+        {"neighbours", options.neighbours && network},
+    };
+    for (size_t i = 0; i < CLI_COUNT(given); i++)
+        if (given[i].idle)
+            cli_note(c, "--%s changes nothing with --classifier %s", given[i].name,
+                     classifier_choices[options.classifier]);
+    if (!options.epochs) options.epochs = linear ? 1000 : 200;
+    if (!options.patience) options.patience = 10;
+    if (!options.batch) options.batch = 64;
+    if (!options.neighbours) options.neighbours = 15;
+    if (!(options.learning_rate > 0)) options.learning_rate = linear ? 0.03 : 1e-3;
+    if (isnan(options.weight_decay)) options.weight_decay = 1e-2;
+}
+
+static size_t count_manipulated(const embeddings *faces, face_label label)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < faces->count; i++)
+        count += faces->info[i].manipulated && faces->info[i].label == label;
+    return count;
+}
+
+static bool refuse_class(const embeddings *faces, face_label label, size_t count, error *e)
+{
+    char left_out[80] = "";
+    size_t manipulated = count_manipulated(faces, label);
+    if (manipulated)
+        snprintf(left_out, sizeof left_out, ", %zu manipulated one%s left out", manipulated,
+                 plural(manipulated));
+    return error_set(e, STATUS_DATA,
+                     "%zu face%s labelled %s%s: at least two photos of each class are needed "
+                     "(label them when embedding: --set label=generated)",
+                     count, count == 1 ? " is" : "s are", face_label_names[label], left_out);
+}
+
 /* Splits one class and appends it to both parts, which grow towards each other. */
 static bool split_class(run_state *r, face_label label, uint32_t *scratch, size_t *held, error *e)
 {
@@ -72,11 +121,7 @@ static bool split_class(run_state *r, face_label label, uint32_t *scratch, size_
     for (size_t i = 0; i < f->faces.count; i++)
         if (f->faces.info[i].label == label && !f->faces.info[i].manipulated)
             scratch[count++] = (uint32_t)i;
-    if (count < 2)
-        return error_set(e, STATUS_DATA,
-                         "%zu faces are labelled %s: at least two photos of each class are needed "
-                         "(label them when embedding: --set label=generated)",
-                         count, face_label_names[label]);
+    if (count < 2) return refuse_class(&f->faces, label, count, e);
     if (!embeddings_split(&f->faces, scratch, count, options.held_out_fraction, r->c->seed, &fitted,
                           e))
         return false;
@@ -109,9 +154,8 @@ static bool choose_faces(run_state *r, error *e)
         r->labels[i] = f->faces.info[f->index[i]].label == FACE_GENERATED;
     if (f->used < n)
         cli_note(r->c,
-                 "left out %zu faces that are neither labelled photographic nor generated, "
-                 "or manipulated",
-                 n - f->used);
+                 "left out %zu face%s neither labelled photographic nor generated, or manipulated",
+                 n - f->used, n - f->used == 1 ? " that is" : "s that are");
     return true;
 }
 
@@ -145,6 +189,8 @@ static bool fit_network(run_state *r, const points *fit, const points *held, err
         "fitted to %zu faces: epoch %d of %d kept, held-out loss %.4f, accuracy %.4f on %zu faces",
         fit->count, result.best_epoch, result.epochs, result.held_out_loss,
         result.held_out_accuracy, held->count);
+    if (result.epochs - result.best_epoch < options.patience)
+        cli_warn(r->c, "not converged: raise --epochs (%lld)", (long long)options.epochs);
     return true;
 }
 
@@ -158,14 +204,15 @@ static bool calibrate(run_state *r, error *e)
     points p = embeddings_points(&f->faces, f->index + first, f->used - first);
     if (!fitting_calibrate(&r->f, &p, options.far > 0 ? options.far : NAN, "heldout", e))
         return false;
-    cli_note(r->c, "threshold %.4f; p-values from %zu held-out photographic faces",
-             f->result.threshold, p.count);
+    cli_note(r->c, "threshold %.4f; p-values from %zu held-out photographic face%s",
+             f->result.threshold, p.count, plural(p.count));
     return true;
 }
 
 static void run(run_state *r, error *e)
 {
     detector *d = &r->f.result;
+    complete_options(r->c);
     if (!fitting_begin(&r->f, r->c, classifier_kinds[options.classifier], e) || !choose_faces(r, e))
         return;
     points fit = fitting_points(&r->f), held = fitting_held_out_points(&r->f);

@@ -42,7 +42,7 @@ static const cli_tool tool = {
 /* One record of a block, in order: a face to score, or an error. */
 typedef struct pending {
     stream_record *record;
-    const char *reason; /* it cannot be scored; NULL: its vector is in the block */
+    char reason[100]; /* it cannot be scored; "": its vector is in the block */
 } pending;
 
 typedef struct run_state {
@@ -56,7 +56,8 @@ typedef struct run_state {
     size_t pending_count, face_count;
     float *vectors; /* (BLOCK, dimension) */
     double scores[BLOCK];
-    int64_t generated, scored, errors; /* faces; errors of earlier stages too */
+    int64_t generated, scored;  /* faces */
+    int64_t unscorable, passed; /* faces; error records of earlier stages */
     progress shown;
 } run_state;
 
@@ -167,11 +168,13 @@ static bool emit_block(run_state *r, error *e)
     size_t face = 0;
     for (size_t i = 0; i < r->pending_count; i++) {
         pending *item = &r->block[i];
-        bool has_vector = !item->record->is_error && !item->reason;
+        bool has_vector = !item->record->is_error && !*item->reason;
         double score = good && has_vector ? r->scores[face++] : 0;
-        if (!isfinite(score)) item->reason = "the detector's score is not finite";
-        if (good && (item->record->is_error || item->reason)) {
-            r->errors++;
+        if (!isfinite(score))
+            snprintf(item->reason, sizeof item->reason, "the detector's score is not finite");
+        if (good && (item->record->is_error || *item->reason)) {
+            r->passed += item->record->is_error;
+            r->unscorable += !item->record->is_error;
             good = emit_error(r, item, e);
         } else if (good) {
             r->scored++;
@@ -198,7 +201,11 @@ static void add_pending(run_state *r, stream_record *record)
     *item = (pending){.record = record};
     if (record->is_error) return;
     float *room = r->vectors + r->face_count * dimension;
-    if (embedding_vector(&record->object, &dimension, room, &item->reason)) r->face_count++;
+    error unfit = {0};
+    if (embedding_vector(&record->object, &dimension, room, &unfit))
+        r->face_count++;
+    else
+        snprintf(item->reason, sizeof item->reason, "%.99s", unfit.text);
 }
 
 static bool score_all(run_state *r, error *e)
@@ -223,8 +230,9 @@ static bool score_all(run_state *r, error *e)
 static void check_scored(const run_state *r, error *e)
 {
     if (r->scored > 0) return;
-    const char *why = r->errors ? "the input has only error records"
-                                : "the input has no faces; photos need face-locate before embed";
+    const char *why = r->unscorable ? "this detector can score none of the input"
+                      : r->passed   ? "the input has only error records"
+                                  : "the input has no faces; photos need face-locate before embed";
     if (options.fail_on_generated)
         error_set(e, STATUS_DATA, "no face was scored: %s", why);
     else

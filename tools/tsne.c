@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "detect/embeddings.h"
 #include "detect/pca.h"
+#include "detect/plural.h"
 #include "detect/scatter_svg.h"
 #include "stream/writer.h"
 
@@ -86,8 +87,8 @@ static bool lay_out(run_state *r, error *e)
     bool done = tsne_fit(&p, &o, r->positions, &r->divergence, e);
     progress_end(&r->shown);
     if (done)
-        cli_note(r->c, "Kullback-Leibler divergence %.6f after %lld iterations", r->divergence,
-                 (long long)options.iterations);
+        cli_note(r->c, "Kullback-Leibler divergence %.6f after %lld iteration%s", r->divergence,
+                 (long long)options.iterations, plural((size_t)options.iterations));
     return done;
 }
 
@@ -125,6 +126,19 @@ static bool write_point(run_state *r, stream_writer *w, stream_chunk *k, size_t 
     return good ? stream_writer_put(w, k, e) : error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
+/* An error record of the input, as it is. */
+static bool pass_error(stream_writer *w, const embedding_error *failed, error *e)
+{
+    msgpack_unpacked record;
+    msgpack_unpacked_init(&record);
+    bool good =
+        msgpack_unpack_next(&record, failed->record, failed->size, NULL) == MSGPACK_UNPACK_SUCCESS;
+    stream_record passed = {.is_error = true, .object = record.data};
+    good = good ? stream_writer_pass(w, &passed, e) : error_set(e, STATUS_SYSTEM, "out of memory");
+    msgpack_unpacked_destroy(&record);
+    return good;
+}
+
 static bool write_points(run_state *r, error *e)
 {
     stream_writer w;
@@ -132,7 +146,11 @@ static bool write_points(run_state *r, error *e)
     if (!stream_writer_open(&w, r->c, "point", e)) return false;
     put_header(r, stream_writer_header_begin(&w, &r->faces.header.object));
     bool good = stream_writer_header_end(&w, e);
-    for (size_t i = 0; good && i < r->faces.count; i++) good = write_point(r, &w, &k, i, e);
+    for (size_t i = 0, failed = 0; good && i <= r->faces.count; i++) {
+        for (; good && failed < r->faces.errors && r->faces.failed[failed].before == i; failed++)
+            good = pass_error(&w, &r->faces.failed[failed], e);
+        if (good && i < r->faces.count) good = write_point(r, &w, &k, i, e);
+    }
     stream_chunk_free(&k);
     return stream_writer_close(&w, e);
 }
@@ -144,12 +162,12 @@ static bool write_svg(run_state *r, error *e)
     if (!options.svg) return true;
     if (!output_open(&out, options.svg, false, e)) return false;
     if (options.method == METHOD_TSNE)
-        snprintf(title, sizeof title, "t-SNE of %zu faces, perplexity %g, divergence %.3f",
-                 r->faces.count, options.perplexity, r->divergence);
+        snprintf(title, sizeof title, "t-SNE of %zu face%s, perplexity %g, divergence %.3f",
+                 r->faces.count, plural(r->faces.count), options.perplexity, r->divergence);
     else
         snprintf(title, sizeof title,
-                 "Principal components of %zu faces: %.1f %% and %.1f %% of the variance",
-                 r->faces.count, 100 * r->share[0], 100 * r->share[1]);
+                 "Principal components of %zu face%s: %.1f %% and %.1f %% of the variance",
+                 r->faces.count, plural(r->faces.count), 100 * r->share[0], 100 * r->share[1]);
     scatter_svg_write(&r->faces, r->positions, title, out.file, e);
     return output_commit(&out, e);
 }
@@ -157,7 +175,8 @@ static bool write_svg(run_state *r, error *e)
 static void run(run_state *r, error *e)
 {
     if (!embeddings_read(&r->faces, &r->c->inputs, true, e)) return;
-    if (r->faces.errors) cli_note(r->c, "%zu images had failed before", r->faces.errors);
+    size_t errors = r->faces.errors;
+    if (errors) cli_note(r->c, "%zu image%s had failed before", errors, plural(errors));
     if (lay_out(r, e) && write_svg(r, e)) write_points(r, e);
 }
 

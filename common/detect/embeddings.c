@@ -3,6 +3,7 @@
 
 #include "cli/memory.h"
 #include "cli/random.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,32 +24,32 @@ face_label face_label_of(const msgpack_object *record)
                : FACE_OTHER;
 }
 
-bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room,
-                      const char **reason)
+bool face_is_manipulated(const msgpack_object *record)
+{
+    return object_get(record, "manipulation") &&
+           !object_text_is(record, "manipulation", "photographic");
+}
+
+bool embedding_vector(const msgpack_object *record, size_t *dimension, float *room, error *e)
 {
     const void *bytes;
-    size_t size;
+    size_t size, count;
     if (!object_binary(record, "vector", &bytes, &size) || size == 0 || size % sizeof(float) != 0 ||
-        size / sizeof(float) > DIMENSION_LIMIT) {
-        *reason = "it has no vector of 32-bit floats";
-        return false;
-    }
-    if (*dimension == 0) *dimension = size / sizeof(float);
-    if (size != *dimension * sizeof(float)) {
-        *reason = "its vector has another dimension than the others";
-        return false;
-    }
+        size / sizeof(float) > DIMENSION_LIMIT)
+        return error_set(e, STATUS_DATA, "it has no vector of 32-bit floats");
+    count = size / sizeof(float);
+    if (*dimension == 0) *dimension = count;
+    if (count != *dimension)
+        return error_set(e, STATUS_DATA, "its vector has %zu value%s, but %zu are needed", count,
+                         plural(count), *dimension);
     if (!room) return true;
     memcpy(room, bytes, size);
     double square = 0;
-    for (size_t j = 0; j < *dimension; j++) square += (double)room[j] * (double)room[j];
+    for (size_t j = 0; j < count; j++) square += (double)room[j] * (double)room[j];
     if (!isfinite(square))
-        *reason = "its vector holds a value that is not finite";
-    else if (square > EMBEDDING_LENGTH_MAX * EMBEDDING_LENGTH_MAX)
-        *reason = "its vector is longer than 1e15";
-    else
-        return true;
-    return false;
+        return error_set(e, STATUS_DATA, "its vector holds a value that is not finite");
+    return square <= EMBEDDING_LENGTH_MAX * EMBEDDING_LENGTH_MAX ||
+           error_set(e, STATUS_DATA, "its vector is longer than 1e15");
 }
 
 static bool grow(embeddings *s, error *e)
@@ -82,22 +83,18 @@ static bool keep_record(embedding_info *info, const msgpack_object *record, erro
     return info->rest || error_set(e, STATUS_SYSTEM, "out of memory");
 }
 
-static bool vector_error(const char *input, const stream_record *r, const char *reason, error *e)
+static bool take_vector(embeddings *s, const msgpack_object *record, error *e)
 {
-    return error_set(e, STATUS_DATA, "%s: record %lld (%.200s): %s", input, (long long)r->number,
-                     r->id, reason);
+    return (s->dimension > 0 || embedding_vector(record, &s->dimension, NULL, e)) && grow(s, e) &&
+           embedding_vector(record, &s->dimension, s->vectors + s->count * s->dimension, e);
 }
 
 static bool add_record(embeddings *s, const char *input, const stream_record *r, bool keep,
                        error *e)
 {
-    const char *reason;
     const msgpack_object *o = &r->object;
-    if (s->dimension == 0 && !embedding_vector(o, &s->dimension, NULL, &reason))
-        return vector_error(input, r, reason, e);
-    if (!grow(s, e)) return false;
-    if (!embedding_vector(o, &s->dimension, s->vectors + s->count * s->dimension, &reason))
-        return vector_error(input, r, reason, e);
+    if (!take_vector(s, o, e))
+        return error_context(e, "%s: record %lld (%.200s)", input, (long long)r->number, r->id);
     embedding_info *info = &s->info[s->count];
     char *source = object_text_copy(o, "source"), *photo = object_text_copy(o, "photo");
     *info = (embedding_info){
@@ -105,8 +102,7 @@ static bool add_record(embeddings *s, const char *input, const stream_record *r,
         .photo = photo ? photo : strdup(r->id),
         .source = source ? source : strdup(""),
         .label = face_label_of(o),
-        .manipulated =
-            object_get(o, "manipulation") && !object_text_is(o, "manipulation", "photographic"),
+        .manipulated = face_is_manipulated(o),
     };
     s->count++;
     if (!info->id || !info->photo || !info->source)
@@ -129,6 +125,33 @@ static bool check_header(embeddings *s, const stream_reader *reader, error *e)
     return good;
 }
 
+static bool keep_error(embeddings *s, const msgpack_object *record, error *e)
+{
+    embedding_error *failed =
+        array_grow(s->failed, s->errors + 1, &s->failed_capacity, sizeof *failed, e);
+    if (!failed) return false;
+    s->failed = failed;
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    if (msgpack_pack_object(&packer, *record) != 0) {
+        msgpack_sbuffer_destroy(&bytes);
+        return error_set(e, STATUS_SYSTEM, "out of memory");
+    }
+    s->failed[s->errors++] = (embedding_error){s->count, bytes.data, bytes.size};
+    return true;
+}
+
+static bool take_record(embeddings *s, const char *input, const stream_record *r, bool keep,
+                        error *e)
+{
+    if (!r->is_error) return add_record(s, input, r, keep, e);
+    if (keep) return keep_error(s, &r->object, e);
+    s->errors++;
+    return true;
+}
+
 static bool read_records(embeddings *s, stream_reader *reader, bool keep, error *e)
 {
     int64_t segment = 0;
@@ -137,10 +160,7 @@ static bool read_records(embeddings *s, stream_reader *reader, bool keep, error 
     while ((more = stream_reader_next(reader, &record, e)) > 0) {
         bool good = record->segment == segment || check_header(s, reader, e);
         segment = record->segment;
-        if (record->is_error)
-            s->errors++;
-        else
-            good = good && add_record(s, stream_reader_input(reader), record, keep, e);
+        good = good && take_record(s, stream_reader_input(reader), record, keep, e);
         stream_record_free(record);
         if (!good) return false;
     }
@@ -170,6 +190,8 @@ void embeddings_free(embeddings *s)
         free(s->info[i].source);
         free(s->info[i].rest);
     }
+    for (size_t i = 0; s->failed && i < s->errors; i++) free(s->failed[i].record);
+    free(s->failed);
     free(s->info);
     free(s->vectors);
     free(s->model);

@@ -21,6 +21,13 @@ size_t method_runs(const method *m)
     return runs;
 }
 
+size_t method_undecided(const method *m)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->faces.count; i++) count += m->faces.item[i].decided == DECISION_NONE;
+    return count;
+}
+
 group_calls method_calls(const method *m, size_t group)
 {
     group_calls calls = {0};
@@ -49,6 +56,8 @@ static void method_free(method *m)
     face_list_free(&m->faces);
     face_list_free(&m->failed);
     free(m->name);
+    free(m->detector);
+    free(m->model);
     for (size_t j = 0; j < m->inputs.count; j++) free((char *)m->inputs.item[j]);
     cli_strings_free(&m->inputs);
     free(m->rows);
@@ -255,6 +264,27 @@ static bool apply_pair(evaluation *v, const char *pair, error *e)
     return true;
 }
 
+/* Says why no face is in any group. */
+static bool refuse_nothing(const evaluation *v, error *e)
+{
+    size_t unlabelled = 0, other = 0, manipulated = 0;
+    for (size_t i = 0; i < v->method_count; i++) {
+        const method *m = &v->methods[i];
+        unlabelled += m->unlabelled + m->unknown + m->failed.count;
+        other += m->other_label;
+        manipulated += m->manipulated;
+    }
+    if (unlabelled)
+        return error_set(e, STATUS_DATA,
+                         "no face has a label: set it when embedding, for example "
+                         "embed --set label=photographic --set source=mine");
+    if (other)
+        return error_set(e, STATUS_DATA,
+                         "no face has the label photographic or generated, %zu have others", other);
+    return error_set(e, STATUS_DATA, "there is no face%s",
+                     manipulated ? " but manipulated ones, which are left out" : "");
+}
+
 bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)
 {
     if (!prepare_methods(v, o, e) || !find_generators(v, e)) return false;
@@ -262,10 +292,7 @@ bool evaluation_run(evaluation *v, const evaluation_options *o, error *e)
         return error_set(e, STATUS_USAGE, "--compare %s: no detector is named so", o->baseline);
     for (size_t i = 0; i < o->pairs.count; i++)
         if (!apply_pair(v, o->pairs.item[i], e)) return false;
-    if (v->group_count == 0)
-        return error_set(e, STATUS_DATA,
-                         "no face has a label: set it when embedding, for example "
-                         "embed --set label=photographic --set source=mine");
+    if (v->group_count == 0) return refuse_nothing(v, e);
     for (size_t i = 0; i < v->method_count; i++)
         if (!evaluation_compute(v, &v->methods[i], o, e)) return false;
     return true;

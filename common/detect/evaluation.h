@@ -51,12 +51,16 @@ typedef struct method {
     bool thresholded; /* decisions come from `threshold`, on the score as given */
     double threshold;
     face_list faces, failed;
-    size_t unlabelled;    /* faces left out */
-    size_t unknown;       /* rows of a table without label whose id no other detector has */
-    size_t missing;       /* faces of the first method that this one neither has nor failed on */
-    size_t judged;        /* faces that some row counts */
-    evaluation_row *rows; /* (generators + 2): then mean, then overall */
-    double *replicates;   /* (bootstrap, generators + 2, METRICS) */
+    char *detector, *model; /* of the streams' headers; NULL: none names it */
+    double decided_by[2];   /* thresholds of the first header and of one that differs; else NaN */
+    size_t unlabelled;      /* faces left out */
+    size_t other_label;     /* faces left out: the label is neither photographic nor generated */
+    size_t manipulated;     /* faces left out, failed ones included: no photographs any more */
+    size_t unknown;         /* rows of a table without label whose id no other detector has */
+    size_t missing;         /* faces of the first method that this one neither has nor failed on */
+    size_t judged;          /* faces that some row counts */
+    evaluation_row *rows;   /* (generators + 2): then mean, then overall */
+    double *replicates;     /* (bootstrap, generators + 2, METRICS) */
     /* Another run of the same detector, trained with another seed for example, on the same faces:
        rows and replicates of the first are means over all runs. Owned; NULL: there is no other. */
     struct method *next_run;
@@ -82,16 +86,17 @@ typedef struct evaluation_options {
     const char *baseline; /* the name of a method; NULL: the first is compared with the others */
 } evaluation_options;
 
-/* Adds a method from streams of kind "score". NULL: its name is the detector's kind. */
+/* Adds a method from streams of kind "score". NULL: its name is the detector's kind. STATUS_DATA
+   when they come from different kinds of detectors or models. */
 bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *inputs, error *e);
 /* Adds a method from a file or pipe ("-": standard input): a stream of kind "score", or a table.
    Its columns are separated by tabs; its first line that is not empty names them: `id` and `score`
    are needed, `label` (photographic or real; generated, fake or synthetic), `source` and
    `generated` (0, false, no; 1, true, yes) used; or without such a line it has just id and score.
-   Letters may be of either case; an empty value, "nan" or "NA" is none, and an image without score
-   failed. The group of faces without label, or with the same label and no source, is that of the
-   face of that id among the methods added before. STATUS_DATA, with file and line, for anything
-   else. */
+   Letters may be of either case, and a byte order mark may come first; an empty value, "nan" or
+   "NA" is none, and an image without score failed. The group of faces without label, or with the
+   same label and no source, is that of the face of that id among the methods added before.
+   STATUS_DATA, with file and line, for anything else. */
 bool evaluation_add_file(evaluation *v, const char *name, const char *path, error *e);
 /* The same, as another run of the method of that name: STATUS_USAGE when there is none. */
 bool evaluation_add_run(evaluation *v, const char *name, const char *path, error *e);
@@ -130,6 +135,8 @@ ranked_item *evaluation_ranked(const evaluation *v, const method *m, size_t row,
 
 /* How many runs a method has: 1 or more. */
 size_t method_runs(const method *m);
+/* Faces without a decision, of a method alone, not of its other runs. */
+size_t method_undecided(const method *m);
 /* What a method says of the faces of a group; counts of decisions are means over its runs. */
 typedef struct group_calls {
     size_t faces;

@@ -65,8 +65,9 @@ static json_t *row_object(const evaluation *v, const method *m, size_t row)
 static json_t *source_object(const evaluation *v, const method *m, size_t group)
 {
     group_calls calls = method_calls(m, group);
-    json_t *called =
-        m->next_run ? json_real(calls.generated) : json_integer((json_int_t)calls.generated);
+    json_t *called = calls.undecided > 0 ? json_null()
+                     : m->next_run       ? json_real(calls.generated)
+                                         : json_integer((json_int_t)calls.generated);
     return json_pack("{s:o, s:s, s:I, s:o, s:I}", "source", text(v->groups[group].source), "label",
                      face_label_names[v->groups[group].label], "faces", (json_int_t)calls.faces,
                      "called_generated", called, "failed", (json_int_t)method_errors(m, group));
@@ -89,6 +90,8 @@ static json_t *method_object(const evaluation *v, const method *m)
     json_object_set_new(object, "overall", row_object(v, m, v->generator_count + 1));
     json_object_set_new(object, "failed", json_integer((json_int_t)m->failed.count));
     json_object_set_new(object, "unlabelled", json_integer((json_int_t)m->unlabelled));
+    json_object_set_new(object, "other_label", json_integer((json_int_t)m->other_label));
+    json_object_set_new(object, "manipulated", json_integer((json_int_t)m->manipulated));
     json_object_set_new(object, "missing", json_integer((json_int_t)m->missing));
     json_object_set_new(object, "unknown", json_integer((json_int_t)m->unknown));
     return object;

@@ -4,6 +4,7 @@
 #include "cli/input.h"
 #include "cli/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,9 +102,9 @@ static bool add_input(method *m, const char *name, error *e)
 
 /* The group a record belongs to by its label and source; GROUP_NONE when its label is neither
    photographic nor generated. */
-static bool record_group(evaluation *v, const msgpack_object *record, size_t *group, error *e)
+static bool record_group(evaluation *v, const msgpack_object *record, face_label label,
+                         size_t *group, error *e)
 {
-    face_label label = face_label_of(record);
     *group = GROUP_NONE;
     if (label != FACE_PHOTOGRAPHIC && label != FACE_GENERATED) return true;
     char *source = object_text_copy(record, "source");
@@ -128,7 +129,12 @@ static bool add_record(evaluation *v, method *m, const stream_record *r, error *
 {
     scored_face face = {.id = (char *)r->id, .input = m->inputs.count - 1, .number = r->number};
     const char *input = m->inputs.item[face.input];
-    if (!record_group(v, &r->object, &face.group, e))
+    face_label label = face_label_of(&r->object);
+    if (face_is_manipulated(&r->object)) {
+        m->manipulated++;
+        return true;
+    }
+    if (!record_group(v, &r->object, label, &face.group, e))
         return error_context(e, "%s: record %lld", input, (long long)r->number);
     if (r->is_error) return face_list_add(&m->failed, &face, e);
     if (!object_number(&r->object, "score", &face.score))
@@ -139,7 +145,46 @@ static bool add_record(evaluation *v, method *m, const stream_record *r, error *
                          "%s: record %lld (%.200s): 'generated' is neither true nor false", input,
                          (long long)r->number, r->id);
     if (face.group != GROUP_NONE) return face_list_add(&m->faces, &face, e);
-    m->unlabelled++;
+    m->unlabelled += label == FACE_UNLABELLED;
+    m->other_label += label == FACE_OTHER;
+    return true;
+}
+
+/* Keeps the text of the first header that has this key; false when it is another in this one. */
+static bool keep_same(char **kept, const stream_reader *reader, const char *key, error *e)
+{
+    char *text = object_text_copy(stream_reader_header(reader), key);
+    bool same = !text || !*kept || strcmp(text, *kept) == 0;
+    if (!same)
+        error_set(e, STATUS_DATA,
+                  "%s: scores by two different %ss (%s and %s) are not those of one detector: use "
+                  "--method NAME=FILE for each",
+                  stream_reader_input(reader), key, *kept, text);
+    if (*kept || !same)
+        free(text);
+    else
+        *kept = text;
+    return same;
+}
+
+/* The header of a segment from which `record` is the first. */
+static bool take_header(method *m, const stream_reader *reader, const stream_record *record,
+                        bool first, error *e)
+{
+    const msgpack_object *header = stream_reader_header(reader);
+    bool photographic = object_text_is(header, "higher", "photographic");
+    double threshold = NAN;
+    if (!keep_same(&m->detector, reader, "detector", e) ||
+        !keep_same(&m->model, reader, "model", e))
+        return false;
+    if (!first && photographic != m->higher_is_photographic)
+        return error_set(e, STATUS_DATA,
+                         "%s: record %lld: scores of the opposite direction of those before",
+                         stream_reader_input(reader), (long long)record->number);
+    m->higher_is_photographic = photographic;
+    object_number(header, "threshold", &threshold);
+    if (first) m->decided_by[0] = m->decided_by[1] = threshold;
+    if (threshold != m->decided_by[0] && !isnan(threshold)) m->decided_by[1] = threshold;
     return true;
 }
 
@@ -149,18 +194,10 @@ static bool read_stream(evaluation *v, method *m, stream_reader *reader, error *
     stream_record *record;
     int more = add_input(m, stream_reader_input(reader), e) ? 1 : -1;
     while (more > 0 && (more = stream_reader_next(reader, &record, e)) > 0) {
-        bool photographic = object_text_is(stream_reader_header(reader), "higher", "photographic");
-        if (segment >= 0 && photographic != m->higher_is_photographic) {
-            error_set(e, STATUS_DATA,
-                      "%s: record %lld: scores of the opposite direction of those before",
-                      stream_reader_input(reader), (long long)record->number);
+        if ((record->segment != segment && !take_header(m, reader, record, segment < 0, e)) ||
+            !add_input(m, stream_reader_input(reader), e) || !add_record(v, m, record, e))
             more = -1;
-        }
-        m->higher_is_photographic = photographic;
         segment = record->segment;
-        if (more > 0 &&
-            (!add_input(m, stream_reader_input(reader), e) || !add_record(v, m, record, e)))
-            more = -1;
         stream_record_free(record);
     }
     return more == 0;

@@ -2,6 +2,7 @@
 #include "detect/evaluation_report.h"
 
 #include "detect/evaluation_json.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static bool is_exact(const reporting *r)
     return r->format == TABLE_TSV;
 }
 
-/* A metric's value: a fraction with all digits for programs, per cent for people; F stays a
+/* A metric's value: a fraction with nine digits for programs, per cent for people; F stays a
  * fraction. */
 static void set_value(const reporting *r, table *t, size_t row, size_t column, metric_name metric,
                       double value)
@@ -123,6 +124,28 @@ static bool print_summary(reporting *r, const method *m, error *e)
     return print_table(r, &t, e);
 }
 
+static void print_left_out(const reporting *r, const method *m)
+{
+    const struct {
+        size_t count;
+        const char *one, *more;
+    } left_out[] = {
+        {method_errors(m, GROUP_NONE), "failed image has no label", "failed images have no label"},
+        {m->unlabelled, "face without label was left out", "faces without label were left out"},
+        {m->other_label, "face with another label was left out",
+         "faces with other labels were left out"},
+        {m->manipulated, "manipulated face was left out", "manipulated faces were left out"},
+        {m->unknown, "line names a face that nobody knows", "lines name faces that nobody knows"},
+    };
+    for (size_t i = 0; i < CLI_COUNT(left_out); i++)
+        if (left_out[i].count)
+            fprintf(r->to, "%zu %s\n", left_out[i].count,
+                    left_out[i].count == 1 ? left_out[i].one : left_out[i].more);
+    if (m->missing)
+        fprintf(r->to, "%zu face%s of %s %s missing here\n", m->missing, plural(m->missing),
+                r->v->methods[0].name, m->missing == 1 ? "is" : "are");
+}
+
 /* Every source with its number of faces, what the detector said of them, and what is missing. */
 static bool print_sources(reporting *r, const method *m, error *e)
 {
@@ -146,12 +169,7 @@ static bool print_sources(reporting *r, const method *m, error *e)
     }
     if (!print_table(r, &t, e)) return false;
     if (r->format != TABLE_TEXT) return true;
-    size_t elsewhere = method_errors(m, GROUP_NONE);
-    if (elsewhere) fprintf(r->to, "%zu failed images have no label\n", elsewhere);
-    if (m->unlabelled) fprintf(r->to, "%zu faces without label were left out\n", m->unlabelled);
-    if (m->missing)
-        fprintf(r->to, "%zu faces of %s are missing here\n", m->missing, r->v->methods[0].name);
-    if (m->unknown) fprintf(r->to, "%zu lines name faces that nobody knows\n", m->unknown);
+    print_left_out(r, m);
     return true;
 }
 

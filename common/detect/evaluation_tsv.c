@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { FIELDS_MAX = 64 };
 enum { COLUMN_ID, COLUMN_SCORE, COLUMN_LABEL, COLUMN_SOURCE, COLUMN_GENERATED, COLUMNS };
@@ -62,7 +63,7 @@ static bool parse_score(const char *text, double *score)
 {
     char *end;
     *score = strtod(text, &end);
-    if (!*text || strcmp(text, "NA") == 0)
+    if (!*text || strcasecmp(text, "NA") == 0)
         *score = NAN;
     else if (end == text || *end)
         return false;
@@ -127,7 +128,7 @@ static bool find_columns(table_reading *t, const fields *f)
     for (int c = 0; c < COLUMNS; c++) {
         t->column[c] = -1;
         for (int i = 0; i < f->count; i++)
-            if (strcmp(f->item[i], column_names[c]) == 0) t->column[c] = i;
+            if (strcasecmp(f->item[i], column_names[c]) == 0) t->column[c] = i;
     }
     return t->column[COLUMN_ID] >= 0 && t->column[COLUMN_SCORE] >= 0;
 }
@@ -200,6 +201,11 @@ static bool read_line(table_reading *t, char *line, size_t length, error *e)
 {
     fields f;
     bool is_face = true;
+    const char *mark = "\xef\xbb\xbf"; /* of UTF-8 files from Windows */
+    if (t->line == 1 && strncmp(line, mark, strlen(mark)) == 0) {
+        line += strlen(mark);
+        length -= strlen(mark);
+    }
     if (memchr(line, 0, length))
         return error_set(e, STATUS_DATA, "%s: line %ld holds a NUL byte: not a table", t->input,
                          t->line);

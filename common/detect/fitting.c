@@ -2,6 +2,7 @@
 #include "detect/fitting.h"
 
 #include "cli/memory.h"
+#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@ bool fitting_begin(fitting *f, cli *c, detector_kind kind, error *e)
     *f = (fitting){.c = c, .result = {.kind = kind, .threshold = 0.5, .false_alarm_rate = NAN}};
     points_single_threaded_blas();
     if (!embeddings_read(&f->faces, &c->inputs, false, e)) return false;
-    if (f->faces.errors) cli_note(c, "%zu images had failed before", f->faces.errors);
+    if (f->faces.errors)
+        cli_note(c, "%zu image%s had failed before", f->faces.errors, plural(f->faces.errors));
     f->index = memory_allocate(f->faces.count + 1, sizeof *f->index, e);
     if (f->faces.model && !(f->result.model = strdup(f->faces.model)))
         return error_set(e, STATUS_SYSTEM, "out of memory");
@@ -39,8 +41,8 @@ bool fitting_calibrate(fitting *f, const points *p, double false_alarm_rate, con
     }
     detector_calibrate(&f->result, scores, p->count, false_alarm_rate, name);
     if (false_alarm_rate > 0 && (double)p->count * false_alarm_rate < 1)
-        cli_warn(f->c, "%zu faces are few for a false alarm rate of %g: the threshold is rough",
-                 p->count, false_alarm_rate);
+        cli_warn(f->c, "%zu face%s few for a false alarm rate of %g: the threshold is rough",
+                 p->count, p->count == 1 ? " is" : "s are", false_alarm_rate);
     return true;
 }
 

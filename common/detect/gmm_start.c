@@ -3,6 +3,7 @@
 
 #include "cli/memory.h"
 #include "detect/kmeans.h"
+#include "detect/plural.h"
 #include "model/safetensors.h"
 
 #include <cblas.h>
@@ -181,8 +182,8 @@ static bool read_start(const start_reading *r, error *e)
         if (responsibilities->rank != 2 || (size_t)responsibilities->shape[0] != n ||
             responsibilities->shape[1] < 1)
             return error_set(e, STATUS_DATA,
-                             "%s: responsibilities need a row for each of the %zu faces fitted to",
-                             r->file->path, n);
+                             "%s: responsibilities need %zu row%s, one for each face fitted to",
+                             r->file->path, n, plural(n));
         r->start->components = (size_t)responsibilities->shape[1];
         size_t k = r->start->components;
         r->start->responsibilities =

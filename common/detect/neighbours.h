@@ -16,7 +16,8 @@ bool neighbours_create(neighbours *n, const points *p, const uint8_t *labels, si
 void neighbours_free(neighbours *n);
 
 /* probability (count) of being generated: g / (g + f), g and f the shares of all generated and of
-   all photographic stored faces that are among the k nearest. Ties go to the face stored first. */
+   all photographic stored faces that are among the k nearest. All at the distance of the k-th count
+   alike, each as its share of the places that the nearer ones leave. */
 bool neighbours_predict(const neighbours *n, const points *x, int threads, double *probability,
                         error *e);
 

@@ -235,8 +235,8 @@ bool tsne_fit(const points *p, const tsne_options *o, double *positions, double 
     size_t n = p->count;
     layout l = {.o = o, .count = n, .y = positions};
     if (n < 2 || !(o->perplexity < (double)n))
-        return error_set(e, STATUS_DATA, "%zu faces are too few for a perplexity of %g", n,
-                         o->perplexity);
+        return error_set(e, STATUS_DATA, "%zu face%s too few for a perplexity of %g", n,
+                         n == 1 ? " is" : "s are", o->perplexity);
     l.rate = o->learning_rate > 0 ? o->learning_rate : fmax((double)n / o->exaggeration / 4, 50);
     l.gradient = memory_allocate(2 * n, sizeof(double), e);
     l.repulsion = memory_allocate(3 * n, sizeof(double), e);
@@ -250,6 +250,8 @@ bool tsne_fit(const points *p, const tsne_options *o, double *positions, double 
         if (!isfinite(*divergence))
             done = error_set(e, STATUS_INTERNAL,
                              "the layout is no longer finite: lower --learning-rate");
+        else if (!(*divergence > 0))
+            *divergence = 0; /* below by rounding */
     }
     quadtree_free(&l.tree);
     free(l.p.start);

@@ -218,6 +218,27 @@ static void test_neighbours_are_the_nearest(void **state)
     neighbours_free(&n);
 }
 
+/* One nearer face, two places for six that are equally far. */
+static void test_neighbours_share_ties(void **state)
+{
+    enum { N = 9, K = 3 };
+    static const float near[2] = {1, 0.1f}, tied[2] = {1, 0.5f}, far[2] = {0, 1};
+    static const uint8_t labels[2][N] = {{0, 0, 1, 1, 1, 1, 1, 0, 1}, {1, 1, 1, 1, 0, 0, 1, 0, 1}};
+    error e = {0};
+    float x[N][2];
+    uint32_t first = 0;
+    for (size_t i = 0; i < N; i++) memcpy(x[i], i == 6 ? near : i > 6 ? far : tied, sizeof x[i]);
+    points all = {&x[0][0], NULL, N, 2}, query = {&x[6][0], &first, 1, 2};
+    for (size_t order = 0; order < 2; order++) {
+        neighbours n;
+        double p, generated = (1 + 4 * 2 / 6.0) / 6, photographic = 2 * 2 / 6.0 / 3;
+        assert_true(neighbours_create(&n, &all, labels[order], K, &e));
+        assert_true(neighbours_predict(&n, &query, 1, &p, &e));
+        assert_float_equal(p, generated / (generated + photographic), 1e-12);
+        neighbours_free(&n);
+    }
+}
+
 static void test_calibration(void **state)
 {
     detector d = {.kind = DETECTOR_GMM, .false_alarm_rate = NAN};
@@ -430,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_counts_stand_for_copies),
         cmocka_unit_test(test_perceptron_learns),
         cmocka_unit_test(test_neighbours_are_the_nearest),
+        cmocka_unit_test(test_neighbours_share_ties),
         cmocka_unit_test(test_calibration),
         cmocka_unit_test(test_an_interval_holds_its_share),
         cmocka_unit_test(test_quadtree_sums_all_pairs),
