@@ -1,7 +1,7 @@
 /* evaluate: how good detectors are, from their scores of labelled faces. */
 #include "cli/output.h"
+#include "cli/plural.h"
 #include "detect/evaluation_report.h"
-#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

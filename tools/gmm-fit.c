@@ -1,9 +1,9 @@
 /* gmm-fit: a Gaussian mixture of photographic embeddings, and its threshold. */
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "detect/fitting.h"
 #include "detect/gmm_start.h"
-#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

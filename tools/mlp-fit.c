@@ -1,7 +1,7 @@
 /* mlp-fit: a classifier of embeddings, photographic against generated, and its threshold. */
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "detect/fitting.h"
-#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* tsne: embeddings laid out in the plane. */
 #include "detect/tsne.h"
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "detect/embeddings.h"
 #include "detect/pca.h"
-#include "detect/plural.h"
 #include "detect/scatter_svg.h"
 #include "stream/writer.h"
 

@@ -6,6 +6,7 @@
 #include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/version.h"
@@ -422,7 +423,7 @@ int cli_finish_status(cli *c, const error *e, int status)
         bool decides = status == STATUS_DONE && c->error_count > c->max_errors;
         if (decides) status = STATUS_DATA;
         (decides ? cli_warn : cli_note)(c, "%lld error record%s written", (long long)c->error_count,
-                                        c->error_count == 1 ? "" : "s");
+                                        plural((size_t)c->error_count));
     }
     free_cli(c);
     return status;

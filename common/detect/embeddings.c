@@ -2,8 +2,8 @@
 #include "detect/embeddings.h"
 
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "cli/random.h"
-#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* What an evaluation found, as tables for people and papers. */
 #include "detect/evaluation_report.h"
 
+#include "cli/plural.h"
 #include "detect/evaluation_json.h"
-#include "detect/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

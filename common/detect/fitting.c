@@ -2,7 +2,7 @@
 #include "detect/fitting.h"
 
 #include "cli/memory.h"
-#include "detect/plural.h"
+#include "cli/plural.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "detect/gmm_start.h"
 
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "detect/kmeans.h"
-#include "detect/plural.h"
 #include "model/safetensors.h"
 
 #include <cblas.h>

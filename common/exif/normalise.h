@@ -1,4 +1,4 @@
-/* From values as stored to those of the method (METHOD: tags, classes): class names, and numbers in
+/* From values as stored to those of the method (exif-extract(1)): class names, and numbers in
    seconds, f-numbers, mm, EV, ISO. */
 #ifndef BLADES_EXIF_NORMALISE_H
 #define BLADES_EXIF_NORMALISE_H

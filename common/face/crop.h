@@ -1,4 +1,4 @@
-/* Where the square about a face lies (METHOD section 6, "face crop"). */
+/* Where the square about a face lies (face-manipulate(1), "The crop"). */
 #ifndef BLADES_FACE_CROP_H
 #define BLADES_FACE_CROP_H
 

@@ -1,4 +1,5 @@
-/* Where mouth, eye and nose are in a face, from 68, 7 or 5 landmarks (METHOD section 6). */
+/* Where mouth, eye and nose are in a face, from 68, 7 or 5 landmarks (face-manipulate(1),
+ * "Regions"). */
 #ifndef BLADES_FACE_GEOMETRY_H
 #define BLADES_FACE_GEOMETRY_H
 

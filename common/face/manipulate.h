@@ -1,4 +1,4 @@
-/* Flipping a region of a face under a soft mask (METHOD section 6). */
+/* Flipping a region of a face under a soft mask (face-manipulate(1), "Flips"). */
 #ifndef BLADES_FACE_MANIPULATE_H
 #define BLADES_FACE_MANIPULATE_H
 
@@ -8,9 +8,9 @@
 typedef enum flip { FLIP_ROTATE, FLIP_VERTICAL, FLIP_HORIZONTAL } flip;
 extern const char *const flip_names[]; /* "rotate", "vertical", "horizontal", NULL */
 
-/* The constants of the soft mask and patch. METHOD gives them for faces of 224 x 224; for another
-   size lengths are multiplied by size / 224, margins rounded, and numbers of weights 2 n + 1 with n
-   rounded. */
+/* The constants of the soft mask and patch. The method gives them for faces of 224 x 224; for
+   another size lengths are multiplied by size / 224, margins rounded, and numbers of weights 2 n +
+   1 with n rounded. */
 typedef struct mask_constants {
     int margin;      /* by which the patch is larger than the region */
     int first_count; /* of weights of the first blur, and its sigma */

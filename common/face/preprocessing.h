@@ -1,4 +1,4 @@
-/* How the face in a photo becomes an encoder's input (METHOD section 6): recorded by the batches
+/* How the face in a photo becomes an encoder's input (blades-model(5)): recorded by the batches
    that a model is trained on, then by the model, so that the same is done when embedding. */
 #ifndef BLADES_FACE_PREPROCESSING_H
 #define BLADES_FACE_PREPROCESSING_H

@@ -1,4 +1,4 @@
-/* The variants of a face: which ones, their random choices, their pixels (METHOD section 6). */
+/* The variants of a face: which ones, their random choices, their pixels (face-manipulate(1)). */
 #ifndef BLADES_FACE_VARIANT_H
 #define BLADES_FACE_VARIANT_H
 

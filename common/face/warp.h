@@ -1,4 +1,5 @@
-/* Warping a whole face: piecewise affine on a jittered grid, or one affine map (METHOD section 6).
+/* Warping a whole face: piecewise affine on a jittered grid, or one affine map (face-manipulate(1),
+ * "Warps").
  */
 #ifndef BLADES_FACE_WARP_H
 #define BLADES_FACE_WARP_H

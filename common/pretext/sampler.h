@@ -20,7 +20,7 @@ typedef struct draw_table {
     size_t count;
 } draw_table;
 
-bool draw_table_default(draw_table *t, error *e); /* METHOD: 1/2, and 1/8 four times */
+bool draw_table_default(draw_table *t, error *e); /* 1/2, and 1/8 four times */
 bool draw_table_set(draw_table *t, const char *text, error *e);
 void draw_table_free(draw_table *t);
 /* Is it a standard manipulation, or one that a record of the catalog has? */

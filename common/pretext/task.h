@@ -1,4 +1,4 @@
-/* Pretext tasks (METHOD: tags, classes, prompts) as data: from task files, in the headers of batch
+/* Pretext tasks (blades-tasks(5)) as data: from task files, in the headers of batch
    streams, and as the JSON that model files carry. All three hold the same maps; blades-tasks(5)
    describes them. */
 #ifndef BLADES_PRETEXT_TASK_H

@@ -1,4 +1,4 @@
-/* One iteration of the bi-level optimisation (METHOD: "Bi-level optimisation"):
+/* One iteration of the bi-level optimisation (blades-method(7)):
 
      1. g = gradient of sum lambda_i l_i on the training batch at theta;
         theta' = theta - alpha (g + decay theta)

@@ -1,4 +1,4 @@
-/* The fidelity losses of the method (METHOD: Zou et al., ICCV 2025, section "losses"), each with
+/* The fidelity losses of the method (blades-method(7), "Losses"), each with
    its gradient with respect to the logits. All arithmetic is in double.
 
    A task's logits are K neighbouring columns of a matrix z (n, stride); the functions get the

@@ -1,6 +1,6 @@
 /* English plurals in messages. */
-#ifndef BLADES_DETECT_PLURAL_H
-#define BLADES_DETECT_PLURAL_H
+#ifndef BLADES_CLI_PLURAL_H
+#define BLADES_CLI_PLURAL_H
 
 #include <stddef.h>
 
