@@ -299,7 +299,7 @@ photos() { # two photographs with faces: drawn/, and the stream located
   [[ "$output" == 'stream-dump: ./././'*...*'/./name: No such file or directory' ]]
   run stream-dump --limit "$long"
   assert_status 64
-  [[ "${lines[0]}" == "stream-dump: -n, --limit: './././"*...*"/./' is not a whole number from 0 to"* ]]
+  [[ "${lines[0]}" == "stream-dump: -n, --limit: './././"*...*"/./' is not a whole number from 1 to"* ]]
 }
 
 @test "threads wait without spinning: every tool is linked with what sees to it" {
