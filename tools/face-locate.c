@@ -266,6 +266,20 @@ static void shared_warn(const run *r, const annotations *a)
              a->path, shared, first->name, first->photos);
 }
 
+static void categories_note(const run *r, const annotations *a)
+{
+    if (a->others > 0) {
+        cli_note(r->c, "%s: %zu annotations are of other categories than faces", a->path,
+                 a->others);
+    }
+    if (a->doubtful > 0) {
+        cli_warn(r->c,
+                 "%s: %zu boxes are taken for faces, though their category is called '%s'; a "
+                 "category of faces has face in its name",
+                 a->path, a->doubtful, a->doubtful_category);
+    }
+}
+
 static void source_note(const run *r, const source *s)
 {
     int64_t unclaimed = 0;
@@ -278,6 +292,7 @@ static void source_note(const run *r, const source *s)
         cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
                  s->a->strays);
     }
+    categories_note(r, s->a);
     for (size_t i = 0; i < s->a->count && r->c->verbose > 0; i++) {
         if (s->a->entry[i].photos > 0) continue;
         cli_detail(r->c, "%s: no photo for %s", s->a->path, s->a->entry[i].name);

@@ -42,7 +42,8 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     if (*start == '<') return FORMAT_DLIB;
     if (strncmp(start, "version", 7) == 0 || suffix_is(path, ".pts")) return FORMAT_PTS;
     if (*start == '{') return json_format(start + 1);
-    if (*start >= '0' && *start <= '9') return FORMAT_CELEBA;
+    bool columns = strncmp(start, "image_id", 8) == 0;
+    if (columns || (*start >= '0' && *start <= '9')) return FORMAT_CELEBA;
     return FORMAT_LINES;
 }
 

@@ -8,7 +8,8 @@
 annotation *annotations_add(annotations *a, const char *name, size_t length, error *e);
 /* Adds a face of the latest entry. Boxes of no size, landmarks all on one spot and numbers that are
    not finite mark what nobody measured: such a box and such landmarks are none, like NULL. Without
-   both there is no face. */
+   both there is no face. STATUS_DATA for a box whose second corner is left of or above its first.
+ */
 bool annotations_add_face(annotations *a, const double *box, const double *landmarks, int points,
                           error *e);
 /* Orders the entries for annotations_find, once all are there. */

@@ -29,6 +29,26 @@ typedef struct mapping {
     const photo_frame *frame;
 } mapping;
 
+/* A file that says how large its picture is must mean the photo, turned upright or not. */
+static bool size_check(const annotation *entry, const photo_frame *f, bool upright, error *e)
+{
+    if (entry->width == 0 || !f->known) return true;
+    bool turned = f->orientation >= 5;
+    bool stored = entry->width == f->width && entry->height == f->height;
+    bool turned_fits = turned && entry->width == f->height && entry->height == f->width;
+    if (upright && turned ? turned_fits : stored) return true;
+    if (turned_fits || stored) {
+        return error_set(e, STATUS_DATA,
+                         "its annotation is of the photo %s, %g x %g pixels: %s --upright",
+                         turned_fits ? "turned upright" : "as stored", entry->width, entry->height,
+                         turned_fits ? "give" : "leave out");
+    }
+    return error_set(e, STATUS_DATA,
+                     "its annotation is of %g x %g pixels, but the photo has %g x %g: annotate the "
+                     "photo at this size, or correct the annotation",
+                     entry->width, entry->height, f->width, f->height);
+}
+
 static bool mapping_make(const annotation *entry, const photo_frame *frame,
                          const locate_options *options, mapping *m, error *e)
 {
@@ -36,6 +56,7 @@ static bool mapping_make(const annotation *entry, const photo_frame *frame,
     bool upright =
         entry->upright == UPRIGHT_NOT_SAID ? options->upright : entry->upright == UPRIGHT_YES;
     *m = (mapping){1, 1, upright && frame->orientation != 1, frame};
+    if (!size_check(entry, frame, upright, e)) return false;
     bool needed = entry->relative || array || m->turn;
     if (needed && !frame->known) {
         return error_set(e, STATUS_DATA,

@@ -36,7 +36,7 @@ typedef struct located_faces {
    ones give boxes to faces without, landmarks to faces that have fewer points, and keys that they
    lack: face by face when there are as many, else to the face whose box holds the landmarks'
    centre. Coordinates become those of the stored image. STATUS_DATA when the photo's size is needed
-   and unknown. */
+   and unknown, or is not what the entry says. */
 bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
                  const locate_options *options, located_faces *to, error *e);
 
