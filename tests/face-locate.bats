@@ -116,6 +116,84 @@ END
   run --separate-stderr face-locate -a a.json photos.msgpack -o out.msgpack
   assert_status 0
   [[ "$stderr" == *"2 without a photo; 0 photos with an entry, 1 without, 1 ambiguous"* ]]
+  run --separate-stderr face-locate -q -a a.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"a.json: several entries fit 1 photos alike, which got the faces of none (the first is drawn/000000.jpg)"* ]]
+}
+
+@test "entries of the very same path are one, with the faces of all" {
+  photos
+  printf '%s\n' '{"path":"000000.jpg","source":"s","faces":[{"box":[1,2,30,40]}]}' '{"path":"x.jpg","faces":[{"box":[9,9,99,99]}]}' \
+    '{"path":"000000.jpg","source":"t","label":"photographic","faces":[{"box":[2,2,30,40],"pose":1},{"box":[3,2,30,40]}]}' \
+    '{"path":"x.jpg","faces":[]}' '{"path":"000000.jpg","faces":[{"box":[4,2,30,40]}]}' '{"path":"y.jpg","faces":[{"box":[5,5,9,9]}]}' >lines
+  run --separate-stderr face-locate -a lines photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"lines: 3 entries, 2 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"lines: 3 entries more are of the path of one before"* ]]
+  stream-dump out.msgpack | python3 -c '
+import json, sys
+record = [json.loads(line) for line in sys.stdin][1]
+assert [face["box"][0] for face in record["faces"]] == [1, 2, 3, 4] and record["faces"][1]["pose"] == 1, record
+assert record["source"] == "s" and record["label"] == "photographic", record'
+  printf '3\nheader\n000000.jpg 1 2 9 9\n000000.jpg 2 2 9 9\nx.jpg 1 2 9 9\n' >celeba
+  [ "$(faces -a celeba | wc -l)" = 2 ]
+  check() { # MESSAGE REST-OF-SECOND-LINE
+    printf '{"path":"a","label":"x"}\n{"path":"a",%s}\n' "$2" >bad
+    run face-locate -q -a bad photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"bad: $1"* ]] || { echo "$output"; return 1; }
+  }
+  check "entries of a have different labels" '"label":"y"'
+  check "entries of a differ in whether it is upright" '"upright":false'
+  python3 -c 'import json
+for i in range(3): print(json.dumps({"path": "a", "faces": [{"box": [1, 2, 30, 40]}] * 4000}))' >bad
+  run face-locate -q -a bad photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"bad: a has more than 10000 faces"* ]]
+  # .pts and .npy of one name stay two files
+  mkdir -p f/two
+  "$make_faces" formats f
+  cp f/pts/drawn/000000.pts f/npy/000000.npy f/two
+  [ "$(face-locate -q -a f/two photos.msgpack 2>error | stream-dump | grep -c '"faces"')" = 0 ]
+  grep -q 'several entries fit 1 photos alike' error
+}
+
+@test "landmarks go to the box that holds them, whatever the order of the files" {
+  photos
+  left='"scheme":"5","landmarks":[20,30,40,30,30,40,22,50,38,50]' right='"scheme":"5","landmarks":[70,40,90,40,80,50,72,60,88,60]'
+  far='"scheme":"5","landmarks":[110,110,120,110,115,115,111,120,119,120]'
+  entry() { printf '{"path":"000000.jpg","faces":[%s]}\n' "$(IFS=,; echo "$*")"; }
+  entry '{"box":[10,20,60,60]}' '{"box":[60,30,100,80]}' >boxes
+  result() { # FILE...: the left edges and the noses, and whether there was a warning
+    face-locate -q $(printf -- '-a %s ' "$@") photos.msgpack 2>error | stream-dump | python3 -c '
+import json, sys
+faces = [json.loads(line) for line in sys.stdin][1]["faces"]
+print(*[(int(face["box"][0]), int((face.get("landmarks") or [0] * 5)[4]), face.get("k")) for face in faces])'
+    sed 's/.*\(landmarks outside the boxes\).*/\1/' error
+  }
+  entry "{$left}" "{$right}" >ordered
+  [ "$(result boxes ordered)" = "(10, 30, None) (60, 80, None)" ]
+  entry "{$right,\"k\":1}" "{$left,\"k\":2}" >swapped
+  [ "$(result boxes swapped)" = "(10, 30, 2) (60, 80, 1)" ]
+  [ "$(result swapped boxes)" = "(60, 80, 1) (10, 30, 2)" ]
+  entry "{$right}" >one
+  [ "$(result boxes one)" = "(10, 0, None) (60, 80, None)" ]
+  # one box within the other: the nearer
+  entry '{"box":[10,20,100,80]}' '{"box":[65,30,95,70]}' >nested
+  entry "{$right}" "{$left}" >turned
+  [ "$(result nested turned)" = "(10, 30, None) (65, 80, None)" ]
+  # in order where it cannot be told, which is said
+  entry "{$left}" "{$far}" >stray
+  [ "$(result boxes stray | tr '\n' ' ')" = "(10, 30, None) (60, 115, None) landmarks outside the boxes " ]
+}
+
+@test "names in messages are cut" {
+  photos
+  python3 -c 'print("{\"path\":\"%s\",\"faces\":[]}" % ("a" * 1000000))' >long.json
+  run --separate-stderr face-locate -v -a long.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"the first annotation is of 'aaa"* ]]
+  [ ${#stderr} -lt 4000 ]
 }
 
 @test "no entry of other folders; an entry that fits several photos is told of, whatever their order" {

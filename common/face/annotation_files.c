@@ -192,7 +192,9 @@ annotations *annotations_read(const char *path, annotation_format format, error 
     annotations *a = memory_zeroed(1, sizeof *a, e);
     if (a == NULL) return NULL;
     a->path = path;
-    if (path_read(a, path, format, 0, e) && annotations_sort(a, e)) return a;
+    if (path_read(a, path, format, 0, e) && annotations_sort(a, e) && annotations_join(a, e)) {
+        return a;
+    }
     annotations_free(a);
     return NULL;
 }

@@ -14,6 +14,10 @@ bool annotations_add_face(annotations *a, const double *box, const double *landm
                           error *e);
 /* Orders the entries for annotations_find, once all are there. */
 bool annotations_sort(annotations *a, error *e);
+/* Makes one entry of entries called alike, with the faces of all of them in the order of the file,
+   and keys that the first lacks. Not of names without suffix. STATUS_DATA when their labels, sizes
+   or uprightness differ. Once they are ordered; orders them again. */
+bool annotations_join(annotations *a, error *e);
 
 bool annotations_read_lines(annotations *a, const char *bytes, size_t size, error *e);
 bool annotations_read_fdf(annotations *a, const char *bytes, size_t size, error *e);

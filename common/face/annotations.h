@@ -53,6 +53,7 @@ typedef struct annotations {
     size_t face_count, face_capacity;
     double *coordinate;
     size_t coordinate_count, coordinate_capacity;
+    size_t joined;   /* entries whose faces went to one before of the same name */
     size_t strays;   /* COCO: faces of images that are not in the file */
     size_t others;   /* COCO: annotations of other categories than faces */
     size_t doubtful; /* COCO: boxes taken for faces though their category is not called so */
@@ -60,8 +61,9 @@ typedef struct annotations {
     annotation **ordered;       /* as they are looked up */
 } annotations;
 
-/* Reads a file or folder. `path` must outlive the result. STATUS_NO_INPUT, STATUS_DATA with the
-   line or entry that is wrong. NULL on error. */
+/* Reads a file or folder. Entries of the very same name become one, but for FDF, .pts and .npy.
+   `path` must outlive the result. STATUS_NO_INPUT, STATUS_DATA with the line or entry that is
+   wrong. NULL on error. */
 annotations *annotations_read(const char *path, annotation_format format, error *e);
 void annotations_free(annotations *a);
 
