@@ -373,6 +373,17 @@ END
   [ "$(wc -l <reasons)" = 5 ]
 }
 
+@test "a photo without an id that is a text is an error record" {
+  face-synth -q -n 1 --size 64 -o drawn
+  for id in '' '"id":7,' '"id":"",'; do
+    echo "{$id"'"path":"drawn/000000.jpg","faces":[{"box":[10,10,50,50]}]}' | "$make_faces" photos >one.msgpack
+    run face-manipulate -q one.msgpack -o out
+    assert_status 65
+    [ "$(stream-dump --count out)" = "0 records, 1 errors" ]
+    stream-dump out | grep -q '"reason":"no id"'
+  done
+}
+
 @test "wrong boxes and landmarks are errors of their face alone" {
   face-synth -q -n 1 --size 64 -o drawn
   printf '{"path":"000000.jpg","faces":[{"box":[70,10,90,30]},{"box":[10,10,50,50]},{"box":[30,10,30.4,10.4]}]}\n' >a.json
