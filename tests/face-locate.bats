@@ -116,6 +116,84 @@ END
   run --separate-stderr face-locate -a a.json photos.msgpack -o out.msgpack
   assert_status 0
   [[ "$stderr" == *"2 without a photo; 0 photos with an entry, 1 without, 1 ambiguous"* ]]
+  run --separate-stderr face-locate -q -a a.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"a.json: several entries fit 1 photos alike, which got the faces of none (the first is drawn/000000.jpg)"* ]]
+}
+
+@test "entries of the very same path are one, with the faces of all" {
+  photos
+  printf '%s\n' '{"path":"000000.jpg","source":"s","faces":[{"box":[1,2,30,40]}]}' '{"path":"x.jpg","faces":[{"box":[9,9,99,99]}]}' \
+    '{"path":"000000.jpg","source":"t","label":"photographic","faces":[{"box":[2,2,30,40],"pose":1},{"box":[3,2,30,40]}]}' \
+    '{"path":"x.jpg","faces":[]}' '{"path":"000000.jpg","faces":[{"box":[4,2,30,40]}]}' '{"path":"y.jpg","faces":[{"box":[5,5,9,9]}]}' >lines
+  run --separate-stderr face-locate -a lines photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"lines: 3 entries, 2 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"lines: 3 entries more are of the path of one before"* ]]
+  stream-dump out.msgpack | python3 -c '
+import json, sys
+record = [json.loads(line) for line in sys.stdin][1]
+assert [face["box"][0] for face in record["faces"]] == [1, 2, 3, 4] and record["faces"][1]["pose"] == 1, record
+assert record["source"] == "s" and record["label"] == "photographic", record'
+  printf '3\nheader\n000000.jpg 1 2 9 9\n000000.jpg 2 2 9 9\nx.jpg 1 2 9 9\n' >celeba
+  [ "$(faces -a celeba | wc -l)" = 2 ]
+  check() { # MESSAGE REST-OF-SECOND-LINE
+    printf '{"path":"a","label":"x"}\n{"path":"a",%s}\n' "$2" >bad
+    run face-locate -q -a bad photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"bad: $1"* ]] || { echo "$output"; return 1; }
+  }
+  check "entries of a have different labels" '"label":"y"'
+  check "entries of a differ in whether it is upright" '"upright":false'
+  python3 -c 'import json
+for i in range(3): print(json.dumps({"path": "a", "faces": [{"box": [1, 2, 30, 40]}] * 4000}))' >bad
+  run face-locate -q -a bad photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == *"bad: a has more than 10000 faces"* ]]
+  # .pts and .npy of one name stay two files
+  mkdir -p f/two
+  "$make_faces" formats f
+  cp f/pts/drawn/000000.pts f/npy/000000.npy f/two
+  [ "$(face-locate -q -a f/two photos.msgpack 2>error | stream-dump | grep -c '"faces"')" = 0 ]
+  grep -q 'several entries fit 1 photos alike' error
+}
+
+@test "landmarks go to the box that holds them, whatever the order of the files" {
+  photos
+  left='"scheme":"5","landmarks":[20,30,40,30,30,40,22,50,38,50]' right='"scheme":"5","landmarks":[70,40,90,40,80,50,72,60,88,60]'
+  far='"scheme":"5","landmarks":[110,110,120,110,115,115,111,120,119,120]'
+  entry() { printf '{"path":"000000.jpg","faces":[%s]}\n' "$(IFS=,; echo "$*")"; }
+  entry '{"box":[10,20,60,60]}' '{"box":[60,30,100,80]}' >boxes
+  result() { # FILE...: the left edges and the noses, and whether there was a warning
+    face-locate -q $(printf -- '-a %s ' "$@") photos.msgpack 2>error | stream-dump | python3 -c '
+import json, sys
+faces = [json.loads(line) for line in sys.stdin][1]["faces"]
+print(*[(int(face["box"][0]), int((face.get("landmarks") or [0] * 5)[4]), face.get("k")) for face in faces])'
+    sed 's/.*\(landmarks outside the boxes\).*/\1/' error
+  }
+  entry "{$left}" "{$right}" >ordered
+  [ "$(result boxes ordered)" = "(10, 30, None) (60, 80, None)" ]
+  entry "{$right,\"k\":1}" "{$left,\"k\":2}" >swapped
+  [ "$(result boxes swapped)" = "(10, 30, 2) (60, 80, 1)" ]
+  [ "$(result swapped boxes)" = "(60, 80, 1) (10, 30, 2)" ]
+  entry "{$right}" >one
+  [ "$(result boxes one)" = "(10, 0, None) (60, 80, None)" ]
+  # one box within the other: the nearer
+  entry '{"box":[10,20,100,80]}' '{"box":[65,30,95,70]}' >nested
+  entry "{$right}" "{$left}" >turned
+  [ "$(result nested turned)" = "(10, 30, None) (65, 80, None)" ]
+  # in order where it cannot be told, which is said
+  entry "{$left}" "{$far}" >stray
+  [ "$(result boxes stray | tr '\n' ' ')" = "(10, 30, None) (60, 115, None) landmarks outside the boxes " ]
+}
+
+@test "names in messages are cut" {
+  photos
+  python3 -c 'print("{\"path\":\"%s\",\"faces\":[]}" % ("a" * 1000000))' >long.json
+  run --separate-stderr face-locate -v -a long.json photos.msgpack -o out.msgpack
+  assert_status 0
+  [[ "$stderr" == *"the first annotation is of 'aaa"* ]]
+  [ ${#stderr} -lt 4000 ]
 }
 
 @test "no entry of other folders; an entry that fits several photos is told of, whatever their order" {
@@ -174,7 +252,7 @@ print(json.dumps({"path": "000000.jpg", "deep": value}))' $nest >deep.json
 
 @test "boxes of no size and landmarks on one spot are none; boxes turned round and wrong schemes are refused" {
   photos
-  echo '{"images":[{"id":1,"file_name":"000000.jpg"}],"annotations":[{"image_id":1,"bbox":[9,9,5,-4]},
+  echo '{"images":[{"id":1,"file_name":"000000.jpg"}],"annotations":[{"image_id":1,"bbox":[]},
     {"image_id":1,"bbox":[9,9,5,0]},{"image_id":1,"bbox":[9,9,0,5]}]}' >coco.json
   echo '{"path":"000000.jpg","faces":[{"landmarks":[1,2,1,2,1,2,1,2,1,2]},{"box":[5,5,5,9]}]}' >spot.json
   for file in coco spot; do
@@ -187,6 +265,17 @@ print(json.dumps({"path": "000000.jpg", "deep": value}))' $nest >deep.json
     [[ "$output" == *"bad: line 2: $1"* ]] || { echo "$output"; return 1; }
   }
   check "box 50,50,10,10 is turned round" '{"box":[50,50,10,10]}'
+  turned() { # FORMAT'S PLACE FILE-CONTENT
+    printf '%b' "$2" >bad
+    run face-locate -q -a bad photos.msgpack -o out.msgpack
+    assert_status 65
+    [[ "$output" == *"bad: $1: box 9,9,14,5 is turned round"* ]] || { echo "$output"; return 1; }
+  }
+  turned "line 3" '1\nheader\n000000.jpg 9 9 5 -4\n'
+  turned "line 2" 'image_id,x_1,y_1,width,height\n000000.jpg,9,9,5,-4\n'
+  turned "line 2" '<dataset>\n<image file="000000.jpg"><box left="9" top="9" width="5" height="-4"/></image></dataset>'
+  turned "entry 7" '{"7":{"bounding_box":[9,9,14,5]}}'
+  turned "image 1: annotation 1" '{"images":[{"id":1,"file_name":"a"}],"annotations":[{"image_id":1,"bbox":[9,9,5,-4]}]}'
   check "a face of scheme '7' has 5 landmarks" '{"scheme":"7","landmarks":[1,2,3,4,5,6,7,8,9,10]}'
   check "a face of scheme '68' has 5 landmarks" '{"scheme":68,"landmarks":[1,2,3,4,5,6,7,8,9,10]}'
 }
@@ -246,12 +335,23 @@ END
   check "line 1: a face has 3 landmarks" '{"path":"a","faces":[{"box":[1,2,3,4],"landmarks":[1,2,3,4,5,6]}]}\n'
   check "line 1: box is no array" '{"path":"a","faces":[{"box":[1,2,3,4,5]}]}\n'
   check "no path" '{"faces":[]}\n'
+  check "line 1: id is no text" '{"id":1,"faces":[]}\n'
+  check "line 1: path is no text" '{"path":1,"id":"a","faces":[]}\n'
+  check "line 1: upright is neither true nor false" '{"path":"a","upright":"yes"}\n'
+  check "line 2: no object" '{"path":"a"}\n[]\n'
+  check "line 3: a face is no object" '{\n"path":"a"}\n{"path":\n"b","faces":[1]}\n'
+  check "line 2: in its line 3: string or '}' expected" '{"path":"a"}\n{"path":\n"b",\n'
+  check "line 1: invalid token near 'NaN'" '{"path":"a","faces":[{"box":[NaN,2,3,4]}]}\n'
   check "line 1" '<dataset><image file="a"><box left="1"'
+  check "line 1: name='a' is no number" '<dataset><image file="a"><box left="1" top="1" width="2" height="2"><part name="a"/></box></image></dataset>'
+  check "line 1: top='x' is no number" '<dataset><image file="a"><box left="1" top="x"/></image></dataset>'
   check "lacks the number 'top'" '<dataset><image file="a"><box left="1"/></image></dataset>'
   check "no points" 'version: 1\nn_points: 68\n'
   check "line 3" '1\nheader\na.jpg 1 2\n'
   check "line 1 says 2 entries, but there are 1" '2\nheader\na.jpg 1 2 3 4\n'
   check "line 1: no number of entries" '000001.jpg 1 2 3 4\n000002.jpg 1 2 3 4\n'
+  check "line 2: no file name with 4 or 10 numbers" 'image_id,x_1,y_1,width,height\na.jpg,1,2,,4\n'
+  check "line 2: ' x' is no number" 'image_id,x_1,y_1,width,height\na.jpg,1,2,3, x\n'
   check "line 4: 'x' is no number" '2\nheader\na.jpg 1 2 3 4\nb.jpg 1 2 3 x\n'
   check "says 3 points, but has 2" 'version: 1\r\nn_points: 3\r\n{\r\n1 2\r\n3 4\r\n}\r\n'
   check "says 3 points, but has 2" 'version: 1\nn_points:3\n{\n1 2\n3 4\n}\n'
@@ -265,6 +365,8 @@ END
   check "no comma" '{"1":{} "2":{}}'
   check "more than one" '{"1":{}}{"2":{}}'
   check "image 1: an image has no whole number as id" '{"images":[{"file_name":"a"}],"annotations":[]}'
+  check "category 2: no whole number as id, or no text as name" \
+    '{"images":[],"annotations":[],"categories":[{"id":1,"name":"a"},{"id":2}]}'
   check "annotation 1: no whole number" '{"images":[{"file_name":"a","id":1}],"annotations":[{"bbox":[1,2,3,4]}]}'
   check "annotation 1: a box is no array" '{"images":[{"file_name":"a","id":1}],"annotations":[{"image_id":1,"bbox":[1,2]}]}'
   check "line 2" '<!DOCTYPE d [<!ENTITY a "b">]>\n<dataset><image file="&e;"/></dataset>'
@@ -345,6 +447,76 @@ END
   [[ "$stderr" == *" 1 faces"* ]]
   run --separate-stderr face-locate -a f/coco.json photos.msgpack -o out.msgpack
   [[ "$stderr" != *"does not have"* ]]
+}
+
+@test "COCO: only categories of faces count; boxes of others are doubted, unless landmarks say what they are" {
+  photos
+  coco() { # CATEGORIES ANNOTATIONS: stderr of -q, and the left edges of the boxes
+    echo '{"images":[{"id":1,"file_name":"000000.jpg"}],"annotations":['"$2"'],"categories":['"$1"']}' >coco.json
+    run --separate-stderr face-locate $quiet -a coco.json photos.msgpack -o out.msgpack
+    assert_status 0
+    lefts=$(stream-dump out.msgpack | grep -o '"box":\[[0-9]*' | cut -c8- | tr '\n' ' ')
+  }
+  quiet=-q
+  car='{"id":3,"name":"car"}' boxes='{"image_id":1,"category_id":3,"bbox":[1,2,30,40]},{"image_id":1,"category_id":7,"bbox":[2,2,30,40]},
+    {"image_id":1,"bbox":[3,2,30,40]}'
+  for name in face "Human Face" "person's face" faces masked_face; do
+    coco '{"id":7,"name":"'"$name"'"},{"id":8,"name":"head"},'"$car" "$boxes"
+    [ "$lefts" = "2 3 " ]
+    [ "$stderr" = "" ]
+  done
+  coco '{"id":7,"name":"head"},{"id":8,"name":"surface"},'"$car" "$boxes"
+  [ "$lefts" = "2 3 " ]
+  coco '{"id":7,"name":"person"},'"$car" "$boxes"
+  [ "$lefts" = "1 2 3 " ]
+  [[ "$stderr" == *"coco.json: 2 boxes are taken for faces, though their category is called 'car'"* ]]
+  coco "$car" '{"image_id":1,"category_id":3,"bbox":[1,2,30,40],"keypoints":[1,2,2,30,2,2,15,10,2,5,20,2,25,20,2]}'
+  [ "$stderr" = "" ]
+  quiet=
+  coco '{"id":7,"name":"face"},'"$car" "$boxes"
+  [[ "$stderr" == *"coco.json: 1 annotations are of other categories than faces"* ]]
+}
+
+@test "COCO: a size that is not the photo's, turned as the options say, is an error record that says what to do" {
+  mkdir t
+  "$make_faces" turned t # upright 120 x 160
+  exif-extract -q t/turned[16].png -o photos.msgpack
+  coco() { # WIDTH HEIGHT
+    echo '{"images":[{"id":1,"file_name":"turned6.png","width":'$1',"height":'$2'}],"annotations":[{"image_id":1,"bbox":[1,2,30,40]}]}' >coco.json
+  }
+  wrong() { # REASON OPTION...
+    run face-locate -q -a coco.json "${@:2}" photos.msgpack -o out.msgpack
+    assert_status 65
+    stream-dump out.msgpack | grep '"type":"error","id":"t/turned6.png"' | grep -q "$1"
+  }
+  coco 160 120
+  face-locate -q -a coco.json photos.msgpack | stream-dump | grep -q '"box":\[1.0,2.0,31.0,42.0\]'
+  wrong "of the photo as stored, 160 x 120 pixels: leave out --upright" --upright
+  coco 120 160
+  face-locate -q -a coco.json --upright photos.msgpack | stream-dump | grep -q '"box":\[2.0,89.0,42.0,119.0\]'
+  wrong "of the photo turned upright, 120 x 160 pixels: give --upright"
+  coco 240 320
+  wrong "of 240 x 320 pixels, but the photo has 160 x 120"
+  wrong "of 240 x 320 pixels, but the photo has 160 x 120" --upright
+  coco 0 null
+  face-locate -q -a coco.json photos.msgpack | stream-dump | grep -q '"box"'
+}
+
+@test "JSON objects over several lines, and lists of CelebA with commas, give the same faces" {
+  photos
+  mkdir f
+  "$make_faces" formats f
+  faces -a f/lines.json >wanted
+  python3 -c 'import json; [print(json.dumps(json.loads(line), indent=1)) for line in open("f/lines.json")]' >pretty.json
+  faces -a pretty.json >got
+  diff wanted got
+  for list in bbox landmarks; do
+    tail -n +2 f/$list.txt | sed '1s/.*/image_id '"$(seq -s ' ' $(($(sed -n 3p f/$list.txt | wc -w) - 1)))"'/; s/ \+/,/g' >$list.csv
+  done
+  head -2 bbox.csv
+  faces -a f/bbox.txt -a f/landmarks.txt >wanted
+  faces -a bbox.csv -a landmarks.csv >got
+  diff wanted got
 }
 
 @test "annotation files that are too large or become shorter are refused" {

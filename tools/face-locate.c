@@ -41,9 +41,19 @@ static const cli_tool tool = {
     .common = CLI_SET | CLI_MAX_ERRORS | CLI_PROVENANCE,
 };
 
+/* Names in messages are cut: files can hold ones of any length. */
+#define NAME "%.1000s"
+
+/* How often something happened, and the photo that it happened to first. */
+typedef struct tally {
+    int64_t count;
+    char *first; /* its path, or id */
+} tally;
+
 typedef struct source {
     annotations *a;
-    int64_t found, missed, ambiguous;
+    int64_t found, missed;
+    tally ambiguous;
 } source;
 
 typedef struct run {
@@ -52,8 +62,8 @@ typedef struct run {
     size_t sources;
     stream_reader *reader;
     stream_writer writer;
-    int64_t photos, without, faces;
-    char *first; /* photo's path, or id */
+    tally photos, outside;
+    int64_t without, faces;
 } run;
 
 /* What the annotations say of one photo while it is gathered. */
@@ -64,19 +74,29 @@ typedef struct gathered {
     bool found;
 } gathered;
 
+static void tally_add(tally *t, const char *name)
+{
+    if (t->count++ == 0) t->first = strndup(name, 1000);
+}
+
+static const char *tally_first(const tally *t)
+{
+    return t->first == NULL ? "" : t->first;
+}
+
 static annotation *entry_find(run *r, source *s, const stream_record *in, const char *path)
 {
     annotation *entry = NULL;
     match m = annotations_find(s->a, path, &entry);
     if (m == MATCH_NONE && strcmp(path, in->id) != 0) m = annotations_find(s->a, in->id, &entry);
     if (m == MATCH_AMBIGUOUS) {
-        s->ambiguous++;
-        cli_detail(r->c, "%s: %s: several entries fit", s->a->path, path);
+        tally_add(&s->ambiguous, path);
+        cli_detail(r->c, "%s: " NAME ": several entries fit", s->a->path, path);
         return NULL;
     }
     if (m == MATCH_NONE) {
         s->missed++;
-        cli_detail(r->c, "%s: nothing for %s", s->a->path, path);
+        cli_detail(r->c, "%s: nothing for " NAME, s->a->path, path);
         return NULL;
     }
     s->found++;
@@ -133,16 +153,18 @@ static bool photo_gather(run *r, const stream_record *in, gathered *g, error *e)
     photo_frame frame = photo_frame_get(&in->object);
     locate_options how = {upright, resized_to};
     char *path = object_text_copy(&in->object, "path");
+    const char *name = path == NULL ? in->id : path;
     bool done = true;
-    if (r->first == NULL) r->first = strdup(path == NULL ? in->id : path);
+    tally_add(&r->photos, name);
     for (size_t i = 0; i < r->sources && done; i++) {
         source *s = &r->source[i];
-        annotation *entry = entry_find(r, s, in, path == NULL ? in->id : path);
+        annotation *entry = entry_find(r, s, in, name);
         if (entry == NULL) continue;
         g->found = true;
         done = keys_gather(r, s, entry, &in->object, g, e) &&
                faces_merge(s->a, entry, &frame, &how, &g->faces, e);
     }
+    if (g->faces.outside) tally_add(&r->outside, name);
     free(path);
     if (done && g->faces.count == 0 && whole && face_count(&in->object) == 0) {
         return whole_gather(&frame, &g->faces, e);
@@ -219,7 +241,6 @@ static bool photo_pass(run *r, const stream_record *in, error *e)
     error own = {0};
     gathered g = {0};
     stream_chunk k = {0};
-    r->photos++;
     photo_locate(r, in, &g, &k, &own);
     if (own.status != 0) {
         stream_chunk_clear(&k);
@@ -257,14 +278,38 @@ static void shared_warn(const run *r, const annotations *a)
         if (entry->photos < 2) continue;
         shared++;
         if (first == NULL) first = entry;
-        cli_detail(r->c, "%s: %s fits %" PRId64 " photos", a->path, entry->name, entry->photos);
+        cli_detail(r->c, "%s: " NAME " fits %" PRId64 " photos", a->path, entry->name,
+                   entry->photos);
     }
     if (shared == 0) return;
     cli_warn(r->c,
-             "%s: %" PRId64
-             " entries fit several photos each, which all got their faces (%s fits %" PRId64
-             "); unless these are copies, name their folders in it",
+             "%s: %" PRId64 " entries fit several photos each, which all got their faces (" NAME
+             " fits %" PRId64 "); unless these are copies, name their folders in it",
              a->path, shared, first->name, first->photos);
+}
+
+static void ambiguous_warn(const run *r, const source *s)
+{
+    if (s->ambiguous.count == 0) return;
+    cli_warn(r->c,
+             "%s: several entries fit %" PRId64
+             " photos alike, which got the faces of none (the first is %s); name folders in the "
+             "entries, or leave all but one out",
+             s->a->path, s->ambiguous.count, tally_first(&s->ambiguous));
+}
+
+static void categories_note(const run *r, const annotations *a)
+{
+    if (a->others > 0) {
+        cli_note(r->c, "%s: %zu annotations are of other categories than faces", a->path,
+                 a->others);
+    }
+    if (a->doubtful > 0) {
+        cli_warn(r->c,
+                 "%s: %zu boxes are taken for faces, though their category is called '%s'; a "
+                 "category of faces has face in its name",
+                 a->path, a->doubtful, a->doubtful_category);
+    }
 }
 
 static void source_note(const run *r, const source *s)
@@ -274,23 +319,40 @@ static void source_note(const run *r, const source *s)
     cli_note(r->c,
              "%s: %zu entries, %" PRId64 " without a photo; %" PRId64
              " photos with an entry, %" PRId64 " without, %" PRId64 " ambiguous",
-             s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous);
+             s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous.count);
+    if (s->a->joined > 0) {
+        cli_note(r->c, "%s: %zu entries more are of the path of one before", s->a->path,
+                 s->a->joined);
+    }
     if (s->a->strays > 0) {
         cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
                  s->a->strays);
     }
+    categories_note(r, s->a);
     for (size_t i = 0; i < s->a->count && r->c->verbose > 0; i++) {
         if (s->a->entry[i].photos > 0) continue;
-        cli_detail(r->c, "%s: no photo for %s", s->a->path, s->a->entry[i].name);
+        cli_detail(r->c, "%s: no photo for " NAME, s->a->path, s->a->entry[i].name);
     }
     shared_warn(r, s->a);
+    ambiguous_warn(r, s);
+}
+
+static void outside_warn(const run *r)
+{
+    if (r->outside.count == 0) return;
+    cli_warn(r->c,
+             "%" PRId64
+             " photos have landmarks outside the boxes that another file has in their place (the "
+             "first is %s); are both files of the same faces, and of photos of the same size?",
+             r->outside.count, tally_first(&r->outside));
 }
 
 static void summary_note(const run *r)
 {
     cli_note(r->c, "%" PRId64 " photos, %" PRId64 " faces, %" PRId64 " photos without annotation",
-             r->photos, r->faces, r->without);
+             r->photos.count, r->faces, r->without);
     for (size_t i = 0; i < r->sources; i++) source_note(r, &r->source[i]);
+    outside_warn(r);
 }
 
 static bool is_folder(const char *path)
@@ -307,7 +369,7 @@ static void mismatch_warn(const run *r)
     for (size_t i = 0; i < r->sources; i++) {
         const source *s = &r->source[i];
         found += s->found;
-        ambiguous += s->ambiguous;
+        ambiguous += s->ambiguous.count;
         if (entry == NULL && s->a->count > 0) entry = s->a->entry;
         if (s->a->count == 0 && is_folder(s->a->path)) {
             cli_warn(r->c,
@@ -316,12 +378,12 @@ static void mismatch_warn(const run *r)
                      s->a->path, s->a->path);
         }
     }
-    if (found > 0 || ambiguous > 0 || entry == NULL || r->photos == 0) return;
+    if (found > 0 || ambiguous > 0 || entry == NULL || r->photos.count == 0) return;
     cli_warn(r->c,
              "no annotation fits a photo: their file names without suffix must be those of the "
              "photos' paths as exif-extract was given them, or of their ids; the first annotation "
-             "is of '%s', the first photo is '%s' (-v names all)",
-             entry->name, r->first == NULL ? "" : r->first);
+             "is of '" NAME "', the first photo is '%s' (-v names all)",
+             entry->name, tally_first(&r->photos));
 }
 
 static bool sources_read(run *r, error *e)
@@ -356,9 +418,13 @@ static void locate(cli *c, error *e)
         }
     }
     stream_reader_close(r.reader);
-    for (size_t i = 0; i < r.sources; i++) annotations_free(r.source[i].a);
+    for (size_t i = 0; i < r.sources; i++) {
+        annotations_free(r.source[i].a);
+        free(r.source[i].ambiguous.first);
+    }
     free(r.source);
-    free(r.first);
+    free(r.photos.first);
+    free(r.outside.first);
     cli_strings_free(&files);
 }
 

@@ -211,7 +211,9 @@ static void counters_add(run *r, const produced *p)
     r->sum.no_landmarks += p->no_landmarks;
     r->sum.decode_seconds += p->decode_seconds;
     r->sum.seconds += p->seconds;
-    for (int i = 0; i < MANIPULATION_COUNT; i++) r->sum.left_out[i] += p->left_out[i];
+    for (int i = 0; i < MANIPULATION_COUNT; i++) {
+        for (int k = 0; k < LACK_COUNT; k++) r->sum.left_out[i][k] += p->left_out[i][k];
+    }
 }
 
 static bool sheet_add(run *r, photo_run *of, const run_item *item, error *e)
@@ -281,6 +283,30 @@ static bool header_write(run *r, error *e)
     return stream_writer_header_end(&r->writer, e);
 }
 
+/* Of a manipulation: how many faces could not have it, and why. */
+static void left_out_note(const cli *c, const char *name, const int64_t counts[LACK_COUNT])
+{
+    static const char *const reasons[LACK_COUNT] = {
+        [LACKS_LANDMARKS] = "without landmarks for it",
+        [LACKS_ENDS] = "with its landmarks outside the crop",
+        [LACKS_SIZE] = "with too small a region",
+    };
+    char text[200] = "";
+    size_t used = 0;
+    int64_t sum = 0;
+    for (int i = 0; i < LACK_COUNT; i++) {
+        if (counts[i] == 0) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRId64 " %s",
+                                 sum == 0 ? "" : ", ", counts[i], reasons[i]);
+        sum += counts[i];
+    }
+    if (sum == 0) return;
+    cli_note(c,
+             variants == VARIANTS_SAMPLED ? "%s became a warp in %" PRId64 " draws: %s"
+                                          : "%s left out of %" PRId64 " faces: %s",
+             name, sum, text);
+}
+
 static void summary_note(const run *r)
 {
     const produced *s = &r->sum;
@@ -293,10 +319,8 @@ static void summary_note(const run *r)
         cli_note(r->c, "%" PRId64 " faces have no landmarks: warps only", s->no_landmarks);
     }
     for (int i = 0; i < MANIPULATION_COUNT; i++) {
-        if (s->left_out[i] == 0) continue;
-        cli_note(r->c,
-                 "%s left out of %" PRId64 " faces: no landmarks for it, or a region too small",
-                 manipulation_name((manipulation)i, warp == WARP_AFFINE), s->left_out[i]);
+        left_out_note(r->c, manipulation_name((manipulation)i, warp == WARP_AFFINE),
+                      s->left_out[i]);
     }
     if (s->seconds > 0) {
         cli_detail(r->c, "decoding took %.3f s of %.3f s of work (%.1f %%), %.1f faces/s a thread",

@@ -30,11 +30,14 @@ static double attribute_number(dlib_reader *r, const XML_Char **attributes, cons
     const char *text = attribute(attributes, name);
     char *end = NULL;
     double number = text == NULL ? 0 : strtod(text, &end);
-    if (text == NULL || end == text || *end != '\0' || !isfinite(number)) {
+    if (text == NULL) {
         error_set(r->e, STATUS_DATA, "an element lacks the number '%s'", name);
-        return 0;
+    } else if (end == text || *end != '\0' || !isfinite(number)) {
+        error_set(r->e, STATUS_DATA, "%s='%s' is no number", name, text);
+    } else {
+        return number;
     }
-    return number;
+    return 0;
 }
 
 static void image_begin(dlib_reader *r, const XML_Char **attributes)
@@ -62,6 +65,7 @@ static void box_begin(dlib_reader *r, const XML_Char **attributes)
 static void part_read(dlib_reader *r, const XML_Char **attributes)
 {
     double number = attribute_number(r, attributes, "name");
+    if (r->e->status != 0) return;
     if (number < 0 || number >= LANDMARKS_MOST || number != floor(number)) {
         error_set(r->e, STATUS_DATA, "a part is called '%s', not a number below %d",
                   attribute(attributes, "name"), LANDMARKS_MOST);

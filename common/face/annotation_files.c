@@ -44,7 +44,8 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     if (*start == '<') return FORMAT_DLIB;
     if (strncmp(start, "version", 7) == 0 || suffix_is(path, ".pts")) return FORMAT_PTS;
     if (*start == '{') return json_format(start + 1);
-    if (*start >= '0' && *start <= '9') return FORMAT_CELEBA;
+    bool columns = strncmp(start, "image_id", 8) == 0;
+    if (columns || (*start >= '0' && *start <= '9')) return FORMAT_CELEBA;
     return FORMAT_LINES;
 }
 
@@ -172,7 +173,9 @@ annotations *annotations_read(const char *path, annotation_format format, error 
     annotations *a = memory_zeroed(1, sizeof *a, e);
     if (a == NULL) return NULL;
     a->path = path;
-    if (path_read(a, path, format, 0, e) && annotations_sort(a, e)) return a;
+    if (path_read(a, path, format, 0, e) && annotations_sort(a, e) && annotations_join(a, e)) {
+        return a;
+    }
     annotations_free(a);
     return NULL;
 }

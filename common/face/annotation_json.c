@@ -1,5 +1,4 @@
-/* Annotations in JSON: our own lines, FDF's metadata, COCO. */
-#include "cli/memory.h"
+/* Annotations in JSON: our own lines, FDF's metadata. */
 #include "face/annotation_internal.h"
 
 #include <math.h>
@@ -7,11 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS_MOST = 3 * 200 };
-
-/* Numbers of a JSON array, flat or in arrays of `group`, of which the first two count: at most
-   `most`; null is NaN. -1 when it is no such array, or longer. */
-static int json_numbers(const json_t *array, size_t group, double *to, int most)
+int json_numbers(const json_t *array, size_t group, double *to, int most)
 {
     if (!json_is_array(array)) return -1;
     int count = 0;
@@ -49,6 +44,12 @@ static bool numbers_fit(int sides, int numbers, error *e)
     return true;
 }
 
+static size_t blanks_skip(const char *bytes, size_t size, size_t at)
+{
+    while (at < size && strchr(" \t\r\n", bytes[at]) != NULL && bytes[at] != '\0') at++;
+    return at;
+}
+
 /* A copy of an object without some keys; NULL when nothing is left. */
 static json_t *rest_of(const json_t *object, const char *const *without)
 {
@@ -63,14 +64,6 @@ static json_t *rest_of(const json_t *object, const char *const *without)
 
 /* ---- Our own ------------------------------------------------------------------------------------
  */
-
-/* A box is x0, y0, x1, y1. */
-static bool own_box_check(const double box[4], error *e)
-{
-    if (!(box[2] < box[0] || box[3] < box[1])) return true;
-    return error_set(e, STATUS_DATA, "box %g,%g,%g,%g is turned round; it must be x0, y0, x1, y1",
-                     box[0], box[1], box[2], box[3]);
-}
 
 /* A scheme is text or a number, and says how many landmarks there are. */
 static bool own_scheme_check(const json_t *scheme, int points, error *e)
@@ -97,7 +90,7 @@ static bool own_face_add(annotations *a, const json_t *object, error *e)
         !key_numbers(object, "landmarks", landmarks, 2 * LANDMARKS_MOST, &numbers, e)) {
         return false;
     }
-    if (!numbers_fit(sides, numbers, e) || (sides == 4 && !own_box_check(box, e)) ||
+    if (!numbers_fit(sides, numbers, e) ||
         !own_scheme_check(json_object_get(object, "scheme"), numbers / 2, e)) {
         return false;
     }
@@ -107,12 +100,39 @@ static bool own_face_add(annotations *a, const json_t *object, error *e)
     return true;
 }
 
+/* Its path, else its id; NULL when it has neither. */
+static const json_t *own_name(const json_t *object, error *e)
+{
+    static const char *const keys[] = {"path", "id", NULL};
+    for (int i = 0; keys[i] != NULL; i++) {
+        const json_t *name = json_object_get(object, keys[i]);
+        if (json_is_string(name)) return name;
+        if (name != NULL && !json_is_null(name)) {
+            error_set(e, STATUS_DATA, "%s is no text", keys[i]);
+            return NULL;
+        }
+    }
+    error_set(e, STATUS_DATA, "an entry has no path and no id");
+    return NULL;
+}
+
+static bool own_upright(const json_t *object, uprightness *upright, error *e)
+{
+    const json_t *said = json_object_get(object, "upright");
+    *upright = said == NULL || json_is_null(said) ? UPRIGHT_NOT_SAID
+               : json_is_true(said)               ? UPRIGHT_YES
+                                                  : UPRIGHT_NO;
+    return *upright != UPRIGHT_NO || json_is_false(said) ||
+           error_set(e, STATUS_DATA, "upright is neither true nor false");
+}
+
 static bool own_add(annotations *a, const json_t *object, error *e)
 {
     static const char *const read[] = {"path", "id", "faces", "upright", NULL};
-    const json_t *name = json_object_get(object, "path");
-    if (!json_is_string(name)) name = json_object_get(object, "id");
-    if (!json_is_string(name)) return error_set(e, STATUS_DATA, "an entry has no path and no id");
+    uprightness upright;
+    if (!json_is_object(object)) return error_set(e, STATUS_DATA, "no object");
+    const json_t *name = own_name(object, e);
+    if (name == NULL || !own_upright(object, &upright, e)) return false;
     const json_t *faces = json_object_get(object, "faces");
     if (faces != NULL && !json_is_array(faces) && !json_is_null(faces)) {
         return error_set(e, STATUS_DATA, "faces is no array");
@@ -120,10 +140,7 @@ static bool own_add(annotations *a, const json_t *object, error *e)
     annotation *entry = annotations_add(a, json_string_value(name), json_string_length(name), e);
     if (entry == NULL) return false;
     entry->extra = rest_of(object, read);
-    const json_t *upright = json_object_get(object, "upright");
-    if (json_is_boolean(upright)) {
-        entry->upright = json_is_true(upright) ? UPRIGHT_YES : UPRIGHT_NO;
-    }
+    entry->upright = upright;
     for (size_t i = 0; i < json_array_size(faces); i++) {
         if (!own_face_add(a, json_array_get(faces, i), e)) return false;
     }
@@ -143,30 +160,34 @@ static bool own_array_read(annotations *a, const char *bytes, size_t size, error
     return done;
 }
 
+/* One object behind the other, of one line or several; `line` is that of bytes[at]. */
+static bool own_objects_read(annotations *a, const char *bytes, size_t size, size_t at, size_t line,
+                             error *e)
+{
+    while (at < size) {
+        json_error_t problem;
+        json_t *object = json_loadb(bytes + at, size - at, JSON_DISABLE_EOF_CHECK, &problem);
+        bool done = object != NULL;
+        if (!done) {
+            error_set(e, STATUS_DATA, "%s", problem.text);
+            if (problem.line > 1) error_context(e, "in its line %d", problem.line);
+        }
+        done = done && own_add(a, object, e);
+        json_decref(object);
+        if (!done) return error_context(e, "line %zu", line);
+        size_t next = blanks_skip(bytes, size, at + (size_t)problem.position);
+        for (; at < next; at++) line += bytes[at] == '\n';
+    }
+    return true;
+}
+
 bool annotations_read_lines(annotations *a, const char *name, const char *bytes, size_t size,
                             error *e)
 {
-    size_t space = 0;
-    while (space < size && strchr(" \t\r\n", bytes[space]) != NULL) space++;
-    if (space < size && bytes[space] == '[') return own_array_read(a, bytes, size, e);
-    size_t number = 1;
-    for (size_t at = 0; at < size; number++) {
-        const char *end = memchr(bytes + at, '\n', size - at);
-        size_t length = end == NULL ? size - at : (size_t)(end - bytes) - at;
-        bool blank = true;
-        for (size_t i = 0; i < length && blank; i++) blank = strchr(" \t\r", bytes[at + i]) != NULL;
-        if (!blank) {
-            json_error_t problem;
-            json_t *line = json_loadb(bytes + at, length, 0, &problem);
-            bool done = line == NULL           ? error_set(e, STATUS_DATA, "%s", problem.text)
-                        : json_is_object(line) ? own_add(a, line, e)
-                                               : error_set(e, STATUS_DATA, "no object");
-            json_decref(line);
-            if (!done) return error_context(e, "line %zu", number);
-        }
-        at += length + 1;
-    }
-    return true;
+    size_t at = blanks_skip(bytes, size, 0), line = 1;
+    if (at < size && bytes[at] == '[') return own_array_read(a, bytes, size, e);
+    for (size_t i = 0; i < at; i++) line += bytes[i] == '\n';
+    return own_objects_read(a, bytes, size, at, line, e);
 }
 
 /* ---- FDF ----------------------------------------------------------------------------------------
@@ -187,12 +208,6 @@ static bool fdf_add(annotations *a, const char *key, const json_t *object, error
     entry->no_suffix = true;
     entry->relative = true;
     return annotations_add_face(a, sides == 4 ? box : NULL, landmarks, numbers / 2, e);
-}
-
-static size_t blanks_skip(const char *bytes, size_t size, size_t at)
-{
-    while (at < size && strchr(" \t\r\n", bytes[at]) != NULL && bytes[at] != '\0') at++;
-    return at;
 }
 
 /* Parses one value and moves *at behind it, so that a file of gigabytes is never a tree in memory.
@@ -238,144 +253,4 @@ bool annotations_read_fdf(annotations *a, const char *name, const char *bytes, s
     if (at >= size) return error_set(e, STATUS_DATA, "the JSON object ends early");
     at = blanks_skip(bytes, size, at + 1);
     return at == size || error_set(e, STATUS_DATA, "byte %zu: more than one JSON object", at);
-}
-
-/* ---- COCO ---------------------------------------------------------------------------------------
- */
-
-/* x, y, visibility triples; a point with visibility 0 is not there. The first seven of the 17
-   points of a person are FDF's seven. */
-static int keypoints_read(const json_t *object, const char *key, double *landmarks)
-{
-    double triples[NUMBERS_MOST];
-    int numbers = json_numbers(json_object_get(object, key), 0, triples, NUMBERS_MOST);
-    int points = numbers / 3 == 17 ? 7 : numbers / 3;
-    if (numbers <= 0 || numbers % 3 != 0 || !landmark_scheme_known(points)) return 0;
-    for (int i = 0; i < points; i++) {
-        bool seen = triples[3 * i + 2] > 0;
-        bool needed = points != 7 || i < 3; /* ears and shoulders serve nothing */
-        if (!seen && needed) return 0;
-        landmarks[2 * i] = triples[3 * i];
-        landmarks[2 * i + 1] = triples[3 * i + 1];
-    }
-    return points;
-}
-
-static bool coco_face_add(annotations *a, const json_t *object, error *e)
-{
-    double landmarks[2 * LANDMARKS_MOST], box[4];
-    bool whole_body = json_is_array(json_object_get(object, "face_box"));
-    bool person = json_array_size(json_object_get(object, "keypoints")) == 3 * 17;
-    int points = keypoints_read(object, whole_body ? "face_kpts" : "keypoints", landmarks);
-    const json_t *sides = json_object_get(object, whole_body ? "face_box" : "bbox");
-    bool has_box = (whole_body || !person) && sides != NULL && !json_is_null(sides);
-    if (has_box && json_numbers(sides, 0, box, 4) != 4) {
-        return error_set(e, STATUS_DATA, "a box is no array of four numbers");
-    }
-    if (has_box) {
-        box[2] += box[0];
-        box[3] += box[1];
-    }
-    return annotations_add_face(a, has_box ? box : NULL, landmarks, points, e);
-}
-
-typedef struct coco_face {
-    json_int_t image;
-    size_t index;
-} coco_face;
-
-static int coco_face_compare(const void *a, const void *b)
-{
-    const coco_face *x = a, *y = b;
-    if (x->image != y->image) return x->image < y->image ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-static bool coco_image_add(annotations *a, const json_t *picture, const json_t *faces,
-                           const coco_face *order, size_t count, error *e)
-{
-    const json_t *name = json_object_get(picture, "file_name");
-    if (!json_is_string(name)) return error_set(e, STATUS_DATA, "an image has no file_name");
-    if (!annotations_add(a, json_string_value(name), json_string_length(name), e)) return false;
-    const json_t *id = json_object_get(picture, "id");
-    if (!json_is_integer(id))
-        return error_set(e, STATUS_DATA, "an image has no whole number as id");
-    coco_face wanted = {json_integer_value(id), 0};
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (coco_face_compare(&order[middle], &wanted) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    for (; low < count && order[low].image == wanted.image; low++) {
-        if (!coco_face_add(a, json_array_get(faces, order[low].index), e)) {
-            return error_context(e, "annotation %zu", order[low].index + 1);
-        }
-    }
-    return true;
-}
-
-static int id_compare(const void *a, const void *b)
-{
-    json_int_t x = *(const json_int_t *)a, y = *(const json_int_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* An id is one image's; faces of images that are not there are counted. */
-static bool coco_ids_check(annotations *a, const json_t *images, const coco_face *order,
-                           size_t count, error *e)
-{
-    size_t image_count = json_array_size(images), at = 0;
-    json_int_t *ids = memory_allocate(image_count + 1, sizeof *ids, e);
-    if (ids == NULL) return false;
-    for (size_t i = 0; i < image_count; i++) {
-        ids[i] = json_integer_value(json_object_get(json_array_get(images, i), "id"));
-    }
-    qsort(ids, image_count, sizeof *ids, id_compare);
-    bool done = true;
-    for (size_t i = 1; i < image_count && done; i++) {
-        if (ids[i] != ids[i - 1]) continue;
-        done = error_set(e, STATUS_DATA, "two images have the id %lld", (long long)ids[i]);
-    }
-    for (size_t i = 0; i < count && done; i++) {
-        while (at < image_count && ids[at] < order[i].image) at++;
-        if (at == image_count || ids[at] != order[i].image) a->strays++;
-    }
-    free(ids);
-    return done;
-}
-
-bool annotations_read_coco(annotations *a, const char *name, const char *bytes, size_t size,
-                           error *e)
-{
-    json_error_t problem;
-    json_t *root = json_loadb(bytes, size, 0, &problem);
-    if (root == NULL) return error_set(e, STATUS_DATA, "line %d: %s", problem.line, problem.text);
-    const json_t *images = json_object_get(root, "images");
-    const json_t *faces = json_object_get(root, "annotations");
-    size_t count = json_array_size(faces);
-    coco_face *order = memory_allocate(count + 1, sizeof *order, e);
-    bool done = order != NULL;
-    if (done && (!json_is_array(images) || !json_is_array(faces))) {
-        done = error_set(e, STATUS_DATA, "has no arrays images and annotations");
-    }
-    for (size_t i = 0; done && i < count; i++) {
-        const json_t *id = json_object_get(json_array_get(faces, i), "image_id");
-        order[i] = (coco_face){json_integer_value(id), i};
-        if (!json_is_integer(id)) {
-            done = error_set(e, STATUS_DATA, "annotation %zu: no whole number as image_id", i + 1);
-        }
-    }
-    if (done) qsort(order, count, sizeof *order, coco_face_compare);
-    for (size_t i = 0; done && i < json_array_size(images); i++) {
-        done = coco_image_add(a, json_array_get(images, i), faces, order, count, e) ||
-               error_context(e, "image %zu", i + 1);
-    }
-    done = done && coco_ids_check(a, images, order, count, e);
-    free(order);
-    json_decref(root);
-    return done;
 }

@@ -6,11 +6,13 @@
 #include <string.h>
 
 enum { WORDS_MOST = 16, LINE_MOST = 4096 };
+#define BLANKS " \t\r,"
 
-/* Reads line after line, each copied and split into words at blanks. */
+/* Reads line after line, each copied and split into words. */
 typedef struct line_reader {
     const char *bytes;
     size_t size, at, number;
+    const char *separators;
     char text[LINE_MOST];
     char *word[WORDS_MOST];
     int words; /* WORDS_MOST + 1: more than fit */
@@ -28,8 +30,8 @@ static bool line_next(line_reader *r)
     r->text[length] = '\0';
     r->words = 0;
     char *save;
-    for (char *w = strtok_r(r->text, " \t\r,", &save); w != NULL;
-         w = strtok_r(NULL, " \t\r,", &save)) {
+    for (char *w = strtok_r(r->text, r->separators, &save); w != NULL;
+         w = strtok_r(NULL, r->separators, &save)) {
         if (r->words == WORDS_MOST) {
             r->words++;
             break;
@@ -60,41 +62,61 @@ static long word_count(const char *word)
     return end == word || *end != '\0' || count < 0 ? -1 : count;
 }
 
-/* A count, a line of column names, then "000001.jpg" and 4 numbers (x, y, width, height) or 10
- * (points). */
+/* The lines before the first entry: a count and column names, or column names alone. The count goes
+ * to *promised, -1: there is none. */
+static bool celeba_head_read(line_reader *r, long *promised, error *e)
+{
+    *promised = -1;
+    if (line_next(r) && strcmp(r->words > 0 ? r->word[0] : "", "image_id") == 0 &&
+        (r->words == 5 || r->words == 11)) {
+        if (memchr(r->bytes, ',', r->at) != NULL) r->separators = ",\r";
+        return true;
+    }
+    if (r->number == 1 && r->words == 1) *promised = word_count(r->word[0]);
+    if (*promised < 0) {
+        return error_set(e, STATUS_DATA,
+                         "line 1: no number of entries and no names of columns, as CelebA's lists "
+                         "begin with");
+    }
+    line_next(r);
+    return true;
+}
+
+/* A file name and 4 numbers (x, y, width, height) or 10 (points). */
+static bool celeba_entry_add(annotations *a, const line_reader *r, error *e)
+{
+    if (r->words != 5 && r->words != 11) {
+        return error_set(e, STATUS_DATA,
+                         "line %zu: no file name with 4 or 10 numbers, as CelebA's lists have",
+                         r->number);
+    }
+    double numbers[10];
+    bool box = r->words == 5;
+    if (!words_numbers(r, 1, r->words - 1, numbers, e) ||
+        !annotations_add(a, r->word[0], strlen(r->word[0]), e)) {
+        return false;
+    }
+    if (box) {
+        numbers[2] += numbers[0];
+        numbers[3] += numbers[1];
+    }
+    return annotations_add_face(a, box ? numbers : NULL, box ? NULL : numbers, box ? 0 : 5, e) ||
+           error_context(e, "line %zu", r->number);
+}
+
 bool annotations_read_celeba(annotations *a, const char *name, const char *bytes, size_t size,
                              error *e)
 {
-    line_reader r = {.bytes = bytes, .size = size};
-    long count = line_next(&r) && r.words == 1 ? word_count(r.word[0]) : -1, found = 0;
-    if (count < 0) {
-        return error_set(e, STATUS_DATA,
-                         "line 1: no number of entries, as CelebA's lists begin with");
-    }
+    line_reader r = {.bytes = bytes, .size = size, .separators = BLANKS};
+    long promised, found = 0;
+    if (!celeba_head_read(&r, &promised, e)) return false;
     while (line_next(&r)) {
-        if (r.words == 0 || r.number == 2) continue;
+        if (r.words == 0) continue;
+        if (!celeba_entry_add(a, &r, e)) return false;
         found++;
-        if (r.words != 5 && r.words != 11) {
-            return error_set(e, STATUS_DATA,
-                             "line %zu: no file name with 4 or 10 numbers, as CelebA's lists have",
-                             r.number);
-        }
-        double numbers[10];
-        bool box = r.words == 5;
-        if (!words_numbers(&r, 1, r.words - 1, numbers, e) ||
-            !annotations_add(a, r.word[0], strlen(r.word[0]), e)) {
-            return false;
-        }
-        if (box) {
-            numbers[2] += numbers[0];
-            numbers[3] += numbers[1];
-        }
-        if (!annotations_add_face(a, box ? numbers : NULL, box ? NULL : numbers, box ? 0 : 5, e)) {
-            return false;
-        }
     }
-    if (found == count) return true;
-    return error_set(e, STATUS_DATA, "line 1 says %ld entries, but there are %ld", count, found);
+    if (promised < 0 || found == promised) return true;
+    return error_set(e, STATUS_DATA, "line 1 says %ld entries, but there are %ld", promised, found);
 }
 
 /* How many points a line "n_points: 68" promises, with or without blanks at the colon. True unless
@@ -117,7 +139,7 @@ static bool promise_read(const line_reader *r, long *promised, error *e)
 bool annotations_read_pts(annotations *a, const char *name, const char *bytes, size_t size,
                           error *e)
 {
-    line_reader r = {.bytes = bytes, .size = size};
+    line_reader r = {.bytes = bytes, .size = size, .separators = BLANKS};
     double landmarks[2 * LANDMARKS_MOST];
     int points = 0;
     long promised = -1;

@@ -36,6 +36,15 @@ static bool all_finite(const double *numbers, int count)
     return true;
 }
 
+static bool box_check(const double *box, error *e)
+{
+    if (!(box[2] < box[0] || box[3] < box[1])) return true;
+    return error_set(e, STATUS_DATA,
+                     "box %g,%g,%g,%g is turned round; it must be x0, y0, x1, y1, width and height "
+                     "not negative",
+                     box[0], box[1], box[2], box[3]);
+}
+
 static bool box_usable(const double *box)
 {
     return all_finite(box, 4) && box[0] < box[2] && box[1] < box[3];
@@ -47,6 +56,7 @@ bool annotations_add_face(annotations *a, const double *box, const double *landm
     if (points != 0 && !landmark_scheme_known(points)) {
         return error_set(e, STATUS_DATA, "a face has %d landmarks; known are 68, 7 and 5", points);
     }
+    if (box != NULL && !box_check(box, e)) return false;
     if (landmarks == NULL || !all_finite(landmarks, 2 * points)) points = 0;
     double unused[4];
     if (points != 0 && !landmark_box(landmarks, points, unused)) points = 0;

@@ -13,7 +13,7 @@ typedef enum annotation_format {
                       scheme}]} */
     FORMAT_FDF,    /* fdf_metainfo.json: number -> {bounding_box, landmark}, relative to the size */
     FORMAT_COCO,   /* {images, annotations}: bbox, keypoints, or face_box, face_kpts */
-    FORMAT_CELEBA, /* list_bbox_*.txt, list_landmarks_*.txt */
+    FORMAT_CELEBA, /* list_bbox_*.txt, list_landmarks_*.txt, or the same as .csv */
     FORMAT_DLIB,   /* XML of dlib's imglab */
     FORMAT_PTS,    /* 300-W: one face a file, named like its photo */
     FORMAT_NPY,    /* NumPy array of (points, 2) or (faces, points, 2), named like its photo */
@@ -38,9 +38,10 @@ typedef struct annotation {
     bool no_suffix; /* the name is one without the photo's suffix (.pts, .npy, FDF) */
     bool relative;  /* coordinates are relative to width and height */
     uprightness upright;
-    int64_t photos;      /* that have found it */
-    size_t first, count; /* faces */
-    json_t *extra;       /* other keys; NULL: none */
+    double width, height; /* of the picture that was annotated, as the file says; 0: not said */
+    int64_t photos;       /* that have found it */
+    size_t first, count;  /* faces */
+    json_t *extra;        /* other keys; NULL: none */
 } annotation;
 
 /* One annotation file, or the .pts and .npy files of a folder. */
@@ -52,12 +53,17 @@ typedef struct annotations {
     size_t face_count, face_capacity;
     double *coordinate;
     size_t coordinate_count, coordinate_capacity;
-    size_t strays;        /* COCO: faces of images that are not in the file */
-    annotation **ordered; /* as they are looked up */
+    size_t joined;   /* entries whose faces went to one before of the same name */
+    size_t strays;   /* COCO: faces of images that are not in the file */
+    size_t others;   /* COCO: annotations of other categories than faces */
+    size_t doubtful; /* COCO: boxes taken for faces though their category is not called so */
+    char doubtful_category[64]; /* of the first of them, perhaps cut */
+    annotation **ordered;       /* as they are looked up */
 } annotations;
 
-/* Reads a file or folder. `path` must outlive the result. STATUS_NO_INPUT, STATUS_DATA with the
-   line or entry that is wrong. NULL on error. */
+/* Reads a file or folder. Entries of the very same name become one, but for FDF, .pts and .npy.
+   `path` must outlive the result. STATUS_NO_INPUT, STATUS_DATA with the line or entry that is
+   wrong. NULL on error. */
 annotations *annotations_read(const char *path, annotation_format format, error *e);
 void annotations_free(annotations *a);
 

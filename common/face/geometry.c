@@ -111,7 +111,7 @@ rectangle rectangle_common(rectangle a, rectangle b)
    dilation by a cross grows it by one more. */
 static region region_make(point a, point b, double length, int dilation, int size)
 {
-    if (!inside(a, size) || !inside(b, size)) return (region){.known = false};
+    if (!inside(a, size) || !inside(b, size)) return (region){.lack = LACKS_ENDS};
     a = truncated(a);
     b = truncated(b);
     rectangle ends = {(int)fmin(a.x, b.x), (int)fmin(a.y, b.y), (int)fmax(a.x, b.x) + 1,
@@ -127,8 +127,11 @@ static region region_make(point a, point b, double length, int dilation, int siz
 
 void face_regions(const double *landmarks, int points, int size, region regions[REGION_COUNT])
 {
-    for (int i = 0; i < REGION_COUNT; i++) regions[i] = (region){.known = false};
-    if (!landmark_scheme_known(points)) return;
+    bool marked = landmark_scheme_known(points);
+    for (int i = 0; i < REGION_COUNT; i++) {
+        regions[i] = (region){.lack = marked ? LACKS_ENDS : LACKS_LANDMARKS};
+    }
+    if (!marked) return;
     for (int i = 0; i < 2 * points; i++) {
         /* Far beyond any image, where differences would overflow; not a number fails too. */
         if (!(fabs(landmarks[i]) < 1e6)) return;
@@ -138,6 +141,8 @@ void face_regions(const double *landmarks, int points, int size, region regions[
     if (k.has_mouth) {
         double w = distance(truncated(k.mouth[0]), truncated(k.mouth[1]));
         regions[REGION_MOUTH] = region_make(k.mouth[0], k.mouth[1], w, (int)floor(w / 3), size);
+    } else {
+        regions[REGION_MOUTH].lack = LACKS_LANDMARKS;
     }
     double w = distance(truncated(k.eye[0]), truncated(k.eye[1]));
     regions[REGION_EYE] = region_make(k.eye[0], k.eye[1], w, 2 * (int)floor(w / 4), size);

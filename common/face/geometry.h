@@ -20,10 +20,15 @@ typedef struct rectangle {
     int left, top, right, bottom;
 } rectangle;
 
+/* Why a face lacks a region: its scheme has not the points, an end of the line is outside the
+   image, or it is too small for a mask. */
+typedef enum region_lack { LACKS_LANDMARKS, LACKS_ENDS, LACKS_SIZE, LACK_COUNT } region_lack;
+
 /* A region before it is blurred: a line 2 px wide between two pixels, dilated `dilation` times by a
    3x3 cross, of which only the bounding box `box` counts, clipped to the image. */
 typedef struct region {
-    bool known; /* the scheme has the points, and the line's ends are in the image */
+    bool known;       /* the scheme has the points, and the line's ends are in the image */
+    region_lack lack; /* where it is not known */
     int line[4];
     double length; /* the distance that the dilation derives from */
     int dilation;
@@ -31,8 +36,9 @@ typedef struct region {
 } region;
 
 /* The three regions in an image of size x size from landmarks in its coordinates (`points` of them;
-   0 leaves all unknown). Points are truncated to pixels before lines are drawn and measured.
-   68: mouth 48-54; eye 42-45; nose from the midpoint of the truncated eye centres to 33.
+   0 leaves all unknown). Ends of lines are truncated to pixels before lines are drawn and measured.
+   68: mouth 48-54; eye 42-45; nose from the midpoint of the truncated eye centres to 33; its length
+   is that between these centres, means of the corners as they are.
    5 and 7: an eye's corners lie 0.195 of the eyes' distance to both sides of its centre, along the
    line through the eyes, and the eye is the one farther right; point 33 is the nose point moved
    away from the eyes' midpoint by a factor of 1.24; mouth corners are there with 5 points, unknown

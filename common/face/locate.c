@@ -3,6 +3,7 @@
 
 #include "cli/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,26 @@ typedef struct mapping {
     const photo_frame *frame;
 } mapping;
 
+/* A file that says how large its picture is must mean the photo, turned upright or not. */
+static bool size_check(const annotation *entry, const photo_frame *f, bool upright, error *e)
+{
+    if (entry->width == 0 || !f->known) return true;
+    bool turned = f->orientation >= 5;
+    bool stored = entry->width == f->width && entry->height == f->height;
+    bool turned_fits = turned && entry->width == f->height && entry->height == f->width;
+    if (upright && turned ? turned_fits : stored) return true;
+    if (turned_fits || stored) {
+        return error_set(e, STATUS_DATA,
+                         "its annotation is of the photo %s, %g x %g pixels: %s --upright",
+                         turned_fits ? "turned upright" : "as stored", entry->width, entry->height,
+                         turned_fits ? "give" : "leave out");
+    }
+    return error_set(e, STATUS_DATA,
+                     "its annotation is of %g x %g pixels, but the photo has %g x %g: annotate the "
+                     "photo at this size, or correct the annotation",
+                     entry->width, entry->height, f->width, f->height);
+}
+
 static bool mapping_make(const annotation *entry, const photo_frame *frame,
                          const locate_options *options, mapping *m, error *e)
 {
@@ -38,6 +59,7 @@ static bool mapping_make(const annotation *entry, const photo_frame *frame,
     bool upright =
         entry->upright == UPRIGHT_NOT_SAID ? options->upright : entry->upright == UPRIGHT_YES;
     *m = (mapping){1, 1, upright && frame->orientation != 1, frame};
+    if (!size_check(entry, frame, upright, e)) return false;
     bool needed = entry->relative || array || m->turn;
     if (needed && !frame->known) {
         return error_set(e, STATUS_DATA,
@@ -108,49 +130,118 @@ static void face_complete(located_face *to, const located_face *from)
     }
 }
 
-/* The face whose box holds the centre of the landmarks. */
-static located_face *face_around(const located_faces *l, const located_face *landmarks)
+static void landmarks_centre(const face *f, double centre[2])
 {
-    double x = 0, y = 0;
-    int points = landmarks->face.points;
-    if (points == 0) return NULL;
-    for (int i = 0; i < points; i++) {
-        x += landmarks->face.landmarks[2 * i] / points;
-        y += landmarks->face.landmarks[2 * i + 1] / points;
+    centre[0] = centre[1] = 0;
+    for (int i = 0; i < f->points; i++) {
+        centre[0] += f->landmarks[2 * i] / f->points;
+        centre[1] += f->landmarks[2 * i + 1] / f->points;
     }
+}
+
+typedef enum fit { FIT_UNKNOWN, FIT_NO, FIT_YES } fit;
+
+/* Does the box of one hold the centre of the other's landmarks? *distance: of the centres. */
+static fit faces_fit(const located_face *known, const located_face *from, double *distance)
+{
+    bool inward = known->has_box && from->face.points > 0;
+    const located_face *boxed = inward ? known : from, *marked = inward ? from : known;
+    if (!boxed->has_box || marked->face.points == 0) return FIT_UNKNOWN;
+    const double *b = boxed->face.box;
+    double at[2];
+    landmarks_centre(&marked->face, at);
+    *distance = hypot(at[0] - (b[0] + b[2]) / 2, at[1] - (b[1] + b[3]) / 2);
+    bool inside = at[0] >= b[0] && at[1] >= b[1] && at[0] <= b[2] && at[1] <= b[3];
+    return inside ? FIT_YES : FIT_NO;
+}
+
+/* The nearest that fits; NULL: none does. */
+static located_face *face_around(const located_faces *l, const located_face *from)
+{
+    located_face *best = NULL;
+    double least = INFINITY, distance;
     for (size_t i = 0; i < l->count; i++) {
-        const double *b = l->face[i].face.box;
-        if (l->face[i].has_box && x >= b[0] && y >= b[1] && x <= b[2] && y <= b[3]) {
-            return &l->face[i];
-        }
+        if (faces_fit(&l->face[i], from, &distance) != FIT_YES || distance >= least) continue;
+        best = &l->face[i];
+        least = distance;
     }
-    return NULL;
+    return best;
+}
+
+static bool order_fits(const located_faces *known, const located_faces *from)
+{
+    double unused;
+    for (size_t i = 0; i < known->count; i++) {
+        if (faces_fit(&known->face[i], &from->face[i], &unused) == FIT_NO) return false;
+    }
+    return true;
+}
+
+/* Each face's own partner; false when there is none, or several have one. */
+static bool partners_differ(const located_faces *known, located_face *const *partner, error *e)
+{
+    bool *taken = memory_zeroed(known->count, sizeof *taken, e), differ = taken != NULL;
+    for (size_t i = 0; i < known->count && differ; i++) {
+        differ = partner[i] != NULL && !taken[partner[i] - known->face];
+        if (differ) taken[partner[i] - known->face] = true;
+    }
+    free(taken);
+    return differ;
+}
+
+/* Which known face each of `from` belongs to; NULL: none. */
+static bool partners_find(located_faces *known, const located_faces *from, located_face **partner,
+                          error *e)
+{
+    bool as_many = known->count == from->count, in_order = as_many && order_fits(known, from);
+    for (size_t i = 0; i < from->count && !in_order; i++) {
+        partner[i] = face_around(known, &from->face[i]);
+    }
+    if (as_many && !in_order && !partners_differ(known, partner, e)) {
+        known->outside = true;
+        in_order = true;
+    }
+    for (size_t i = 0; i < from->count && in_order; i++) partner[i] = &known->face[i];
+    return e->status == 0;
+}
+
+static bool faces_map(const annotations *a, const annotation *entry, const mapping *m,
+                      located_faces *to, error *e)
+{
+    to->face = memory_zeroed(entry->count, sizeof *to->face, e);
+    if (to->face == NULL) return false;
+    to->count = entry->count;
+    for (size_t i = 0; i < entry->count; i++) {
+        const annotated_face *said = &a->face[entry->first + i];
+        to->face[i] = face_map(a, said, m);
+        to->face[i].extra = json_incref(said->extra);
+    }
+    return true;
+}
+
+static bool faces_add(located_faces *known, const located_faces *from, error *e)
+{
+    located_face **partner = memory_allocate(from->count, sizeof(located_face *), e);
+    bool done = partner != NULL && partners_find(known, from, partner, e);
+    for (size_t i = 0; i < from->count && done; i++) {
+        if (partner[i] == NULL) continue;
+        face_complete(partner[i], &from->face[i]);
+        done = extra_merge(&partner[i]->extra, from->face[i].extra, e);
+    }
+    free(partner);
+    return done;
 }
 
 bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
                  const locate_options *options, located_faces *to, error *e)
 {
     mapping m;
+    located_faces from = {0};
     if (entry->count == 0) return true;
     if (!mapping_make(entry, frame, options, &m, e)) return false;
-    bool first = to->count == 0, done = true;
-    if (first) {
-        to->face = memory_zeroed(entry->count, sizeof *to->face, e);
-        if (to->face == NULL) return false;
-        to->count = entry->count;
-    }
-    for (size_t i = 0; i < entry->count && done; i++) {
-        const annotated_face *said = &a->face[entry->first + i];
-        located_face from = face_map(a, said, &m), *known = &to->face[i];
-        if (first) {
-            *known = from;
-        } else {
-            if (to->count != entry->count) known = face_around(to, &from);
-            if (known == NULL) continue;
-            face_complete(known, &from);
-        }
-        done = extra_merge(&known->extra, said->extra, e);
-    }
+    if (to->count == 0) return faces_map(a, entry, &m, to, e);
+    bool done = faces_map(a, entry, &m, &from, e) && faces_add(to, &from, e);
+    faces_free(&from);
     return done;
 }
 

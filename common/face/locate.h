@@ -30,13 +30,15 @@ typedef struct located_face {
 typedef struct located_faces {
     located_face *face;
     size_t count;
+    bool outside; /* landmarks went, in order, to boxes that do not hold their centre */
 } located_faces;
 
 /* Adds what one entry says to the faces so far. The first entry that has faces gives them; later
    ones give boxes to faces without, landmarks to faces that have fewer points, and keys that they
-   lack: face by face when there are as many, else to the face whose box holds the landmarks'
-   centre. Coordinates become those of the stored image. STATUS_DATA when the photo's size is needed
-   and unknown. */
+   lack: to the face whose box holds the landmarks' centre, the nearest of several. When there are
+   as many, in order if these boxes hold theirs, or if those are not one each. Coordinates become
+   those of the stored image. STATUS_DATA when the photo's size is needed and unknown, or is not
+   what the entry says. */
 bool faces_merge(const annotations *a, const annotation *entry, const photo_frame *frame,
                  const locate_options *options, located_faces *to, error *e);
 

@@ -79,6 +79,7 @@ static bool size_check(const photo *p, const msgpack_object *record, error *e)
 
 bool photo_open_record(photo *p, const stream_record *in, image_limits limits, error *e)
 {
+    if (in->id[0] == '\0') return error_set(e, STATUS_DATA, "no id");
     char *path = object_text_copy(&in->object, "path");
     const char *name = path == NULL ? in->id : path;
     int64_t orientation;

@@ -36,7 +36,8 @@ typedef struct photo {
 bool photo_open(photo *p, const char *path, image_limits limits, error *e);
 /* The same for a `photo` record: its `path`, or its id where it has none. The orientation is the
    record's where it has one, as its boxes were placed by it. STATUS_DATA also when the file has not
-   the record's width and height. The error's text begins with the path. */
+   the record's width and height, and when the record has no id that is a text, which its faces'
+   would derive from. The error's text begins with the path, if there is one. */
 bool photo_open_record(photo *p, const stream_record *in, image_limits limits, error *e);
 void photo_close(photo *p);
 

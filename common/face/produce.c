@@ -233,6 +233,13 @@ static void variant_make(producer *w, manipulation what, int64_t draw, int colum
     free(id);
 }
 
+static void left_out_count(producer *w, manipulation what)
+{
+    face_region which[REGION_COUNT];
+    manipulation_regions(what, which);
+    w->out->left_out[what][w->regions[which[0]].lack]++;
+}
+
 /* Variant `number` of all: the photographic one, then so many draws of each manipulation. */
 static void variant_of_all(producer *w, int64_t number, error *e)
 {
@@ -244,14 +251,19 @@ static void variant_of_all(producer *w, int64_t number, error *e)
     if (manipulation_possible(what, w->regions, &o->variant)) {
         variant_make(w, what, draw, draw == 0 ? column : o->sheet_columns, e);
     } else if (draw == 0) {
-        w->out->left_out[what]++;
+        left_out_count(w, what);
     }
 }
 
+/* What the face cannot have becomes a warp. */
 static void variant_sampled(producer *w, int64_t draw, error *e)
 {
     const produce_options *o = w->options;
-    manipulation what = variant_draw(&o->variant, w->id, draw, w->regions);
+    manipulation what = variant_draw(&o->variant, w->id, draw);
+    if (!manipulation_possible(what, w->regions, &o->variant)) {
+        left_out_count(w, what);
+        what = WARP;
+    }
     variant_make(w, what, draw, draw < o->sheet_columns ? (int)draw : o->sheet_columns, e);
 }
 

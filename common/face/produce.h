@@ -38,7 +38,9 @@ typedef struct produced {
     size_t trace_length;
     image *cells; /* rows of sheet_columns outlined images of the working size */
     int sheet_rows;
-    int64_t faces, variants, no_landmarks, left_out[MANIPULATION_COUNT];
+    int64_t faces, variants, no_landmarks;
+    /* faces, or draws of `sampled`, that could not have a manipulation */
+    int64_t left_out[MANIPULATION_COUNT][LACK_COUNT];
     bool no_faces;
     bool photo_failed; /* an error record says so, and nothing else is to come of the photo */
     bool face_failed;  /* the last face: nothing else is to come of it */

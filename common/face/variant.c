@@ -43,10 +43,9 @@ bool variant_regions(const double *landmarks, int points, int size, region regio
     face_regions(landmarks, points, size, regions);
     for (int i = 0; i < REGION_COUNT; i++) {
         mask_constants k = mask_constants_for((face_region)i, size);
-        if (regions[i].known &&
-            !soft_mask_possible(regions[i].box, size, &k, &regions[i].known, e)) {
-            return false;
-        }
+        if (!regions[i].known) continue;
+        if (!soft_mask_possible(regions[i].box, size, &k, &regions[i].known, e)) return false;
+        if (!regions[i].known) regions[i].lack = LACKS_SIZE;
     }
     return true;
 }
@@ -58,8 +57,7 @@ bool manipulation_possible(manipulation what, const region regions[REGION_COUNT]
     return !is_flip(what) || regions[table[what].region].known;
 }
 
-manipulation variant_draw(const variant_options *options, const char *face_id, int64_t draw,
-                          const region regions[REGION_COUNT])
+manipulation variant_draw(const variant_options *options, const char *face_id, int64_t draw)
 {
     manipulation wanted[MANIPULATION_COUNT];
     int count = 0;
@@ -68,8 +66,7 @@ manipulation variant_draw(const variant_options *options, const char *face_id, i
     }
     random_state r = random_keyed(options->seed, face_id, (uint64_t)draw);
     if (random_below(&r, 2) == 0) return PHOTOGRAPHIC;
-    manipulation what = wanted[random_below(&r, (uint64_t)count)];
-    return manipulation_possible(what, regions, options) ? what : WARP;
+    return wanted[random_below(&r, (uint64_t)count)];
 }
 
 static random_state variant_random(const variant_options *options, const char *face_id,

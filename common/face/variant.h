@@ -39,9 +39,8 @@ bool manipulation_possible(manipulation what, const region regions[REGION_COUNT]
 
 /* The manipulation of one draw for a face, from the key (seed, face id, draw): photographic with
    probability 1/2, else one of mouth-vflip, mouth-hflip, eye-hflip, warp (and nose-flip, if it
-   takes part) alike. One that the face cannot have becomes a warp. */
-manipulation variant_draw(const variant_options *options, const char *face_id, int64_t draw,
-                          const region regions[REGION_COUNT]);
+   takes part) alike, whether the face can have it or not. */
+manipulation variant_draw(const variant_options *options, const char *face_id, int64_t draw);
 
 /* One variant with everything that was chosen for it. */
 typedef struct variant {

@@ -13,7 +13,6 @@
 
 #define SCANS_MOST 100
 #define SCAN_PIXELS_MOST 2e9
-#define COEFFICIENT_BYTES 6 /* a pixel: three components of 16 bits, not subsampled */
 
 typedef struct jpeg_reader {
     struct jpeg_decompress_struct info;
@@ -189,9 +188,9 @@ static void output_start(jpeg_reader *r, int denominator)
     info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
     info->scale_num = 1;
     info->scale_denom = (unsigned)denominator;
-    /* Room for all coefficients of a progressive file, and no file on the disk. */
-    double most = (double)info->image_width * info->image_height * COEFFICIENT_BYTES + (8 << 20);
-    info->mem->max_memory_to_use = most < (double)LONG_MAX ? (long)most : LONG_MAX;
+    /* All coefficients of a progressive file are held, none on the disk: the limit on pixels bounds
+       them, whatever the environment (JPEGMEM) says. */
+    info->mem->max_memory_to_use = LONG_MAX;
     jpeg_start_decompress(info);
 }
 

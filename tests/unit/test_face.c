@@ -69,6 +69,7 @@ static void test_regions(void **state)
     l[2 * 48] = -1;
     face_regions(l, 68, 224, r);
     assert_false(r[REGION_MOUTH].known);
+    assert_int_equal(r[REGION_MOUTH].lack, LACKS_ENDS);
     assert_true(r[REGION_EYE].known);
     l[0] = NAN;
     face_regions(l, 68, 224, r);
@@ -79,6 +80,7 @@ static void test_regions(void **state)
     face_regions(five, 5, 224, r);
     face_regions(seven, 7, 224, s);
     assert_true(r[REGION_MOUTH].known && !s[REGION_MOUTH].known);
+    assert_int_equal(s[REGION_MOUTH].lack, LACKS_LANDMARKS);
     assert_memory_equal(r[REGION_EYE].line, s[REGION_EYE].line, sizeof r->line);
     /* 145 -+ 0.195 * 70 */
     assert_int_equal(r[REGION_EYE].line[0], 131);
@@ -199,7 +201,10 @@ static void test_regions_too_small(void **state)
     assert_true(variant_regions(l, 68, 224, regions, &e));
     for (int i = 0; i < REGION_COUNT; i++) assert_true(regions[i].known);
     assert_true(variant_regions(l, 68, 448, regions, &e));
-    for (int i = 0; i < REGION_COUNT; i++) assert_false(regions[i].known);
+    for (int i = 0; i < REGION_COUNT; i++) {
+        assert_false(regions[i].known);
+        assert_int_equal(regions[i].lack, LACKS_SIZE);
+    }
 }
 
 /* Every variant of every face is in one piece, in order, and no piece is larger than it may be. */
@@ -309,16 +314,16 @@ static void test_draws(void **state)
     landmarks68(l);
     face_regions(l, 68, 224, r);
     variant_options o = {.seed = 1};
-    int count[MANIPULATION_COUNT] = {0}, bare[MANIPULATION_COUNT] = {0};
-    for (int i = 0; i < 8000; i++) {
-        count[variant_draw(&o, "a#0", i, r)]++;
-        bare[variant_draw(&o, "a#0", i, none)]++;
-    }
+    int count[MANIPULATION_COUNT] = {0};
+    for (int i = 0; i < 8000; i++) count[variant_draw(&o, "a#0", i)]++;
     assert_true(abs(count[PHOTOGRAPHIC] - 4000) < 200 && count[NOSE_FLIP] == 0);
     assert_true(abs(count[MOUTH_VFLIP] - 1000) < 130 && abs(count[MOUTH_HFLIP] - 1000) < 130);
     assert_true(abs(count[EYE_HFLIP] - 1000) < 130 && abs(count[WARP] - 1000) < 130);
-    assert_int_equal(bare[WARP], 8000 - bare[PHOTOGRAPHIC]);
-    assert_int_equal(bare[PHOTOGRAPHIC], count[PHOTOGRAPHIC]);
+    for (int i = 0; i < MANIPULATION_COUNT; i++) {
+        bool whole = i == PHOTOGRAPHIC || i == WARP;
+        assert_true(manipulation_possible((manipulation)i, none, &o) == whole);
+        assert_true(manipulation_possible((manipulation)i, r, &o) == (i != NOSE_FLIP));
+    }
     int low = 0;
     for (int i = 0; i < 4000; i++) {
         variant v = variant_choose(&o, "a#0", MOUTH_VFLIP, i, r, 224);

@@ -255,7 +255,7 @@ static void jpeg_make(int width, int height, const jpeg_kind *kind, unsigned cha
     c.restart_interval = (unsigned)kind->restart_interval;
     if (kind->progressive) jpeg_simple_progression(&c);
     jpeg_start_compress(&c, TRUE);
-    uint8_t row[4 * 512];
+    uint8_t row[4 * 2000];
     while (c.next_scanline < c.image_height) {
         for (int i = 0; i < c.input_components * width; i++) {
             row[i] = (uint8_t)(i * 13 + (int)c.next_scanline * 29 + i * (int)c.next_scanline / 97);
@@ -327,6 +327,26 @@ static void test_windows_of_jpegs(void **state)
         assert_int_equal(other.status, STATUS_DATA);
         free(bytes);
     }
+}
+
+/* Of four components, none subsampled: as many coefficients as a photo can have. */
+static void test_large_progressive_cmyk(void **state)
+{
+    const jpeg_kind kind = {1, 1, JCS_CMYK, .progressive = true};
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    jpeg_make(2000, 2200, &kind, &bytes, &size);
+    image_info info;
+    image whole = {0};
+    error e = {0};
+    setenv("JPEGMEM", "1000", 1);
+    assert_true(image_probe(bytes, size, IMAGE_LIMITS, &info, &e));
+    bool done = image_decode(bytes, size, &info, 8, &whole, &e);
+    unsetenv("JPEGMEM");
+    assert_true(done);
+    assert_int_equal(whole.width, 250);
+    image_free(&whole);
+    free(bytes);
 }
 
 static void check_part(const unsigned char *bytes, size_t size, int denominator, image_window asked,
@@ -535,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_blur_and_erosion),
         cmocka_unit_test(test_kernels_agree),
         cmocka_unit_test(test_windows_of_jpegs),
+        cmocka_unit_test(test_large_progressive_cmyk),
         cmocka_unit_test(test_parts_of_jpegs),
         cmocka_unit_test(test_parts_of_large_jpegs),
         cmocka_unit_test(test_parts_of_bright_jpegs),
