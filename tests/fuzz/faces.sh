@@ -14,6 +14,15 @@ mkdir f images recipes
 "$root/tests/faces_make" odd images
 "$root/tests/faces_make" none_npy none.npy
 "$root/tests/faces_make" recipes recipes
-"$build/fuzz/fuzz_annotations" "${FUZZ_ROUNDS:-2000}" f/*.json f/*.xml f/*.txt f/pts/drawn/*.pts f/npy/*.npy none.npy
+cat >f/twice.json <<'END'
+{"path":"a","faces":[{"box":[1,2,3,4]}]}
+{"path":"a","label":"x","faces":[{"box":[5,2,9,4],"k":[1]}]}
+END
+cat >f/categories.json <<'END'
+{"images":[{"id":1,"file_name":"a","width":3,"height":4}],"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3,4]}],
+ "categories":[{"id":1,"name":"face"},{"id":2,"name":"car"}]}
+END
+printf 'image_id,x_1,y_1,width,height\na.jpg,1,2,3,4\n' >f/bbox.csv
+"$build/fuzz/fuzz_annotations" "${FUZZ_ROUNDS:-2000}" f/*.json f/*.csv f/*.xml f/*.txt f/pts/drawn/*.pts f/npy/*.npy none.npy
 "$build/fuzz/fuzz_image" "${FUZZ_ROUNDS:-2000}" drawn/*.jpg images/*.png
 "$build/fuzz/fuzz_jpeg_window" "${FUZZ_ROUNDS:-2000}" recipes/*

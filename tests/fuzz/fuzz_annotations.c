@@ -17,7 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         annotations *a = memory_zeroed(1, sizeof *a, &e);
         annotation *found;
         if (a == NULL) abort();
-        if (readers[i](a, "name", (const char *)bytes, size, &e) && annotations_sort(a, &e)) {
+        a->path = "annotations";
+        if (readers[i](a, "name", (const char *)bytes, size, &e) && annotations_sort(a, &e) &&
+            annotations_join(a, &e)) {
             annotations_find(a, "photos/000000.jpg", &found);
         }
         annotations_free(a);
