@@ -276,7 +276,7 @@ END
 @test "a file cut anywhere is refused like a pipe" {
   faces 4 4 >f
   size=$(stat -c %s f)
-  for ((cut = 0; cut < size; cut += 7 * SPARSENESS)); do
+  for ((cut = 0; cut < size; cut += 13 * SPARSENESS)); do
     head -c "$cut" f >short
     status=0
     batch --batch 2 --val-fraction 0 short >out 2>error || status=$?
