@@ -153,7 +153,7 @@ def compare(name, faces_path, records, task_path, *options):
             check(f"{name}: {task['name']} has no cuts without values", "cuts" not in task)
         elif task["kind"] == "ordinal" and whole:
             check(f"{name}: {task['name']} is cut at terciles of the training split",
-                  np.allclose(task["cuts"], np.quantile(values, [1 / 3, 2 / 3]), rtol=1e-12), task["cuts"])
+                  np.allclose(task["cuts"], np.quantile(np.float64(np.float32(values)), [1 / 3, 2 / 3]), rtol=1e-12), task["cuts"])
         if isinstance(one.get("classes"), str) and whole:
             count = {v: values.count(v) for v in values}
             most = sorted(count, key=lambda v: (-count[v], v))[:int(one["classes"][5:])]
