@@ -189,7 +189,7 @@ embeddings() { # the same four sources for every test
       *) gmm-fit -q -k 2 --covariance $kind -o detector few ;;
     esac
     size=$(stat -c %s detector)
-    for i in $(seq 25); do
+    for i in $(seq 1 $((1 + SPARSENESS / 3)) 25); do
       at=$(((i <= 15 ? i * 53 % 900 : i * 7919) % size))
       perl -e 'local $/; open F, "<", "detector"; $_ = <F>; substr($_, $ARGV[0], 1) ^= chr(1 << $ARGV[0] % 7); print' $at >hostile
       status=0

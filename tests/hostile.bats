@@ -46,9 +46,10 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
 }
 
 @test "a stream that is wrong as a whole is refused by every reader of embeddings" {
-  failed=0
+  failed=0 number=0
   for file in segments/*; do
     for tool in stream-dump "gmm-fit -k 2" "mlp-fit --epochs 2" "score -d detector" "score --text -d detector" "tsne --method pca"; do
+      [ $((number++ % (1 + SPARSENESS / 2))) = 0 ] || continue
       # shellcheck disable=SC2086
       refused 'record [0-9]*: ' $file $tool || failed=1
     done
