@@ -64,8 +64,7 @@ typedef struct embedding_run {
     progress shown;
 } embedding_run;
 
-/* ---- Writing ------------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------- */
 
 static void put_face(embedding_run *run, const input_item *item, const input_face *face,
                      float *vector)
@@ -165,8 +164,7 @@ static bool write_header(embedding_run *run, error *e)
     return stream_writer_header_end(&run->writer, e);
 }
 
-/* ---- The parallel map ---------------------------------------------------------------------------
- */
+/* ---- The parallel map ----------------------------------------------------------------------- */
 
 static int next_item(void *context, void **item, error *e)
 {
@@ -206,8 +204,7 @@ static void discard_item(void *context, void *item)
     input_item_free(item);
 }
 
-/* ---- Start and end ------------------------------------------------------------------------------
- */
+/* ---- Start and end -------------------------------------------------------------------------- */
 
 /* Faces that were cropped already are as they are. */
 static void warn_of_scale(const embedding_run *run)

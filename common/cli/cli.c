@@ -21,8 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Lists of strings ---------------------------------------------------------------------------
- */
+/* ---- Lists of strings ----------------------------------------------------------------------- */
 
 bool cli_strings_add(cli_strings *list, const char *string, error *e)
 {
@@ -44,8 +43,7 @@ const char *cli_input_name(const char *path)
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
-/* ---- Messages -----------------------------------------------------------------------------------
- */
+/* ---- Messages ------------------------------------------------------------------------------- */
 
 /* "tool: text" in one piece on standard error. Names in it come from anywhere: no control character
    of theirs reaches a terminal. */
@@ -100,8 +98,7 @@ void cli_detail(const cli *c, const char *format, ...)
     va_end(arguments);
 }
 
-/* ---- Common options -----------------------------------------------------------------------------
- */
+/* ---- Common options ------------------------------------------------------------------------- */
 
 /* What the common options set, before it is checked and moved to cli. */
 typedef struct common_options {
@@ -242,8 +239,7 @@ static bool take_sets(cli *c, const cli_strings *sets, error *e)
     return true;
 }
 
-/* ---- Inputs -------------------------------------------------------------------------------------
- */
+/* ---- Inputs --------------------------------------------------------------------------------- */
 
 /* Adds the names in text[0..size), which has room for a NUL behind it. */
 static bool add_names(cli *c, char *text, size_t size, char separator, error *e)
@@ -289,8 +285,7 @@ static bool take_inputs(cli *c, const common_options *o, error *e)
     return c->inputs_given || cli_strings_add(&c->inputs, "-", e);
 }
 
-/* ---- Outputs ------------------------------------------------------------------------------------
- */
+/* ---- Outputs -------------------------------------------------------------------------------- */
 
 /* Does the i-th option name an output? `path`: NULL is standard output. */
 static bool names_output(const option_set *set, size_t i, const char **path)
@@ -313,8 +308,7 @@ static bool check_outputs(const option_set *set, error *e)
     return true;
 }
 
-/* ---- Start and end ------------------------------------------------------------------------------
- */
+/* ---- Start and end -------------------------------------------------------------------------- */
 
 static int default_threads(void)
 {

@@ -5,8 +5,7 @@
 
 enum { WIDTH = 79 /* and a comma */, COLUMN_MOST = 32, NAME_MOST = 80 };
 
-/* ---- Words in lines -----------------------------------------------------------------------------
- */
+/* ---- Words in lines ------------------------------------------------------------------------- */
 
 typedef struct wrapped {
     FILE *to;
@@ -42,8 +41,7 @@ static void put_choices(wrapped *w, const char *const *choices)
     }
 }
 
-/* ---- Options ------------------------------------------------------------------------------------
- */
+/* ---- Options -------------------------------------------------------------------------------- */
 
 /* "--components=N", with its letter and `between` in front. */
 static void name_option(char name[NAME_MOST], const cli_option *o, const char *between)

@@ -67,8 +67,7 @@ static void forget_unfinished(char *path)
     }
 }
 
-/* ---- Names --------------------------------------------------------------------------------------
- */
+/* ---- Names ---------------------------------------------------------------------------------- */
 
 static bool is_standard(const char *path)
 {
@@ -149,8 +148,7 @@ bool output_same(const char *one, const char *other)
     return same;
 }
 
-/* ---- Files --------------------------------------------------------------------------------------
- */
+/* ---- Files ---------------------------------------------------------------------------------- */
 
 static bool open_standard_output(output *o, bool binary, error *e)
 {

@@ -148,7 +148,7 @@ double method_oriented(const method *m, double score);
 
 void evaluation_free(evaluation *v);
 
-/* ---- For the readers ---- */
+/* ---- For the readers ------------------------------------------------------------------------ */
 
 /* The group of that source ("" allowed) and label, added when new. */
 bool evaluation_group(evaluation *v, const char *source, face_label label, size_t *group, error *e);

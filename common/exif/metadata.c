@@ -39,8 +39,7 @@ struct metadata_table {
     name_entry *index[LEVELS]; /* sorted; name_count each */
 };
 
-/* ---- Reading the text -------------------------------------------------------------------------
- */
+/* ---- Reading the text ----------------------------------------------------------------------- */
 
 static bool read_text(metadata_table *m, const char *path, error *e)
 {
@@ -52,8 +51,7 @@ static bool read_text(metadata_table *m, const char *path, error *e)
     return good;
 }
 
-/* ---- Finding the objects ----------------------------------------------------------------------
- */
+/* ---- Finding the objects -------------------------------------------------------------------- */
 
 static bool is_blank(char ch)
 {
@@ -142,8 +140,7 @@ static bool index_objects(metadata_table *m, const char *path, error *e)
                                   line_of(m, at));
 }
 
-/* ---- The index --------------------------------------------------------------------------------
- */
+/* ---- The index ------------------------------------------------------------------------------ */
 
 /* The part of a name that counts at a level. */
 static name_entry name_at_level(const char *name, int level)
@@ -236,8 +233,7 @@ bool metadata_join(const metadata_table *m, const char *const *paths, size_t cou
     return true;
 }
 
-/* ---- The table --------------------------------------------------------------------------------
- */
+/* ---- The table ------------------------------------------------------------------------------ */
 
 metadata_table *metadata_open(const char *path, error *e)
 {

@@ -50,8 +50,7 @@ typedef struct coco {
     bool chosen; /* some categories are of faces, and no other counts */
 } coco;
 
-/* ---- Categories ---------------------------------------------------------------------------------
- */
+/* ---- Categories ----------------------------------------------------------------------------- */
 
 static int category_compare(const void *a, const void *b)
 {
@@ -110,8 +109,7 @@ static const coco_category *category_find(const coco *c, const json_t *id)
     return bsearch(&wanted, c->category, c->category_count, sizeof wanted, category_compare);
 }
 
-/* ---- Faces --------------------------------------------------------------------------------------
- */
+/* ---- Faces ---------------------------------------------------------------------------------- */
 
 /* x, y, width, height; null, and an array of nothing, are no box. False on error. */
 static bool sides_read(const json_t *sides, double box[4], bool *has_box, error *e)
@@ -181,8 +179,7 @@ static bool faces_order(coco *c, error *e)
     return true;
 }
 
-/* ---- Images -------------------------------------------------------------------------------------
- */
+/* ---- Images --------------------------------------------------------------------------------- */
 
 static bool coco_image_add(coco *c, const json_t *picture, error *e)
 {

@@ -62,8 +62,7 @@ static json_t *rest_of(const json_t *object, const char *const *without)
     return rest;
 }
 
-/* ---- Our own ------------------------------------------------------------------------------------
- */
+/* ---- Our own -------------------------------------------------------------------------------- */
 
 /* A scheme is text or a number, and says how many landmarks there are. */
 static bool own_scheme_check(const json_t *scheme, int points, error *e)
@@ -190,8 +189,7 @@ bool annotations_read_lines(annotations *a, const char *name, const char *bytes,
     return own_objects_read(a, bytes, size, at, line, e);
 }
 
-/* ---- FDF ----------------------------------------------------------------------------------------
- */
+/* ---- FDF ------------------------------------------------------------------------------------ */
 
 static bool fdf_add(annotations *a, const char *key, const json_t *object, error *e)
 {

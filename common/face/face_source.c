@@ -41,8 +41,7 @@ static void release(shared_record *shared)
     free(shared);
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------
- */
+/* ---- Opening -------------------------------------------------------------------------------- */
 
 /* What can be read but once, a pipe say, is not looked into: it is a stream like standard input. */
 static bool is_stream(const char *path)
@@ -115,8 +114,7 @@ void face_source_close(face_source *f)
     free(f);
 }
 
-/* ---- Items --------------------------------------------------------------------------------------
- */
+/* ---- Items ---------------------------------------------------------------------------------- */
 
 static int next_record(face_source *f, error *e)
 {
@@ -216,8 +214,7 @@ static void finish_face(input_face *to, error *e)
     to->reason = strdup(e->text);
 }
 
-/* ---- Image files --------------------------------------------------------------------------------
- */
+/* ---- Image files ---------------------------------------------------------------------------- */
 
 /* The box whose crop is the central square: crop_place multiplies by the scale and rounds down. */
 static void central_box(const face_source *f, const photo *p, double box[4])
@@ -244,8 +241,7 @@ static void prepare_file(const face_source *f, input_item *item)
     finish_face(&item->faces[0], &e);
 }
 
-/* ---- Photo records ------------------------------------------------------------------------------
- */
+/* ---- Photo records -------------------------------------------------------------------------- */
 
 static void prepare_boxed(const face_source *f, photo *p, input_item *item, int index)
 {
@@ -285,8 +281,7 @@ static void prepare_photo(const face_source *f, input_item *item)
     photo_close(&p);
 }
 
-/* ---- Face records -------------------------------------------------------------------------------
- */
+/* ---- Face records --------------------------------------------------------------------------- */
 
 static void prepare_face(const face_source *f, input_item *item)
 {

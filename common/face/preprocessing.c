@@ -35,8 +35,7 @@ bool preprocessing_check(const preprocessing *p, error *e)
                      SCALE_MOST);
 }
 
-/* ---- Headers ------------------------------------------------------------------------------------
- */
+/* ---- Headers -------------------------------------------------------------------------------- */
 
 static void put_three(stream_chunk *k, const char *key, const float values[3])
 {
@@ -138,8 +137,7 @@ bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e)
     return true;
 }
 
-/* ---- Pixels -------------------------------------------------------------------------------------
- */
+/* ---- Pixels --------------------------------------------------------------------------------- */
 
 int window_begin(int play, double share)
 {

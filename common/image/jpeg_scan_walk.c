@@ -61,8 +61,7 @@ typedef struct walker {
     marks marks[LANES];
 } walker;
 
-/* ---- Reading codes -----------------------------------------------------------------------------
- */
+/* ---- Reading codes -------------------------------------------------------------------------- */
 
 /* The first node is that of an MCU's first code. */
 static inline void lane_advance(lane *l, bool ended, const section *s, marks *m)
@@ -171,8 +170,7 @@ static __attribute__((noinline)) void all_run(walker *w, lane *l, const int64_t 
     lanes_run(w, l, LANES, goals, most);
 }
 
-/* ---- What was found ----------------------------------------------------------------------------
- */
+/* ---- What was found ------------------------------------------------------------------------- */
 
 /* Places from..to of MCUs from w->mcu on; dc: what theirs lack. */
 static bool marks_take(walker *w, const marks *m, int64_t from, int64_t to, uint64_t dc)
@@ -259,8 +257,7 @@ static bool round_walk(walker *w, int64_t most)
     return true;
 }
 
-/* ---- Sections ----------------------------------------------------------------------------------
- */
+/* ---- Sections ------------------------------------------------------------------------------- */
 
 static void nodes_make(node *nodes, const scan_block *blocks, int count)
 {

@@ -33,8 +33,7 @@ typedef struct scan_cutter {
     unsigned char *bytes;
 } scan_cutter;
 
-/* ---- Writing bits ------------------------------------------------------------------------------
- */
+/* ---- Writing bits --------------------------------------------------------------------------- */
 
 static inline bool word_has_ff(uint64_t word)
 {
@@ -82,8 +81,7 @@ static bool dc_put(bit_writer *w, const huffman_table *t, int difference)
     return true;
 }
 
-/* ---- Copying runs of MCUs ----------------------------------------------------------------------
- */
+/* ---- Copying runs of MCUs ------------------------------------------------------------------- */
 
 static void bits_copy(scan_cutter *s, int64_t from, int64_t to)
 {
@@ -156,8 +154,7 @@ static bool runs_find(scan_cutter *s, const image_window *units)
            scan_runs_find(&s->data, &s->layout, rows * s->columns, s->runs, s->run_count);
 }
 
-/* ---- The part's header -------------------------------------------------------------------------
- */
+/* ---- The part's header ---------------------------------------------------------------------- */
 
 static void byte_add(scan_cutter *s, int value)
 {
@@ -250,8 +247,7 @@ static bool bytes_make(scan_cutter *s)
     return s->bytes != NULL;
 }
 
-/* ---- What is there to cut ----------------------------------------------------------------------
- */
+/* ---- What is there to cut ------------------------------------------------------------------- */
 
 static const huffman_table *table_make(huffman_table **own, bool dc, const JHUFF_TBL *t)
 {

@@ -15,8 +15,7 @@ typedef int32_t int4 __attribute__((vector_size(16)));
 typedef double double4 __attribute__((vector_size(32)));
 typedef uint8_t byte4 __attribute__((vector_size(4)));
 
-/* ---- Loading and storing (compilers convert short vectors of bytes one by one) ------------------
- */
+/* ---- Loading and storing (compilers convert short vectors of bytes one by one) -------------- */
 
 INLINE floats KERNEL(floats_load)(const float *p)
 {
@@ -80,8 +79,7 @@ INLINE void KERNEL(pixel_store)(uint8_t *p, int4 v)
 #endif
 }
 
-/* ---- Sums of rows -------------------------------------------------------------------------------
- */
+/* ---- Sums of rows --------------------------------------------------------------------------- */
 
 #define TOGETHER 4 /* vectors of sums that stay in registers */
 
@@ -145,8 +143,7 @@ static void KERNEL(floats_normalise)(float *values, size_t count)
     for (x = 0; x < count; x++) values[x] /= largest;
 }
 
-/* ---- Pixels -------------------------------------------------------------------------------------
- */
+/* ---- Pixels --------------------------------------------------------------------------------- */
 
 INLINE void KERNEL(triples_weigh_taps)(uint8_t *restrict out, const float *restrict row,
                                        const int *first, const float *weight, int taps, int width)

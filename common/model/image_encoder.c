@@ -135,8 +135,7 @@ static int visit_all(const image_encoder_config *c, unit_visitor *v, error *e)
     return in;
 }
 
-/* ---- Parameters -------------------------------------------------------------------------------
- */
+/* ---- Parameters ----------------------------------------------------------------------------- */
 
 typedef struct parameter_visitor {
     unit_visitor v;
@@ -182,8 +181,7 @@ bool image_encoder_parameters(const image_encoder_config *c, parameter_table *t,
                                PARAMETER_IMAGE, false, e);
 }
 
-/* ---- Structure --------------------------------------------------------------------------------
- */
+/* ---- Structure ------------------------------------------------------------------------------ */
 
 typedef struct structure_visitor {
     unit_visitor v;
@@ -248,8 +246,7 @@ static void outer_assign(image_encoder *m)
     m->pooled = which;
 }
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory --------------------------------------------------------------------------------- */
 
 static size_t output_size(const image_encoder *m, int u)
 {

@@ -116,8 +116,7 @@ void block_recompute(image_encoder *m, const float *values, slot *s, int b)
     }
 }
 
-/* ---- Folded ------------------------------------------------------------------------------------
- */
+/* ---- Folded --------------------------------------------------------------------------------- */
 
 static void weights_fold(image_encoder *m, const float *values)
 {
@@ -171,8 +170,7 @@ static void forward_folded(image_encoder *m, const float *values, const uint8_t 
     features_add_bias(m, values + m->fc_bias, n, features);
 }
 
-/* ---- All passes ---------------------------------------------------------------------------------
- */
+/* ---- All passes ----------------------------------------------------------------------------- */
 
 void image_encoder_forward(image_encoder *m, const float *values, int slot_number,
                            const uint8_t *pixels, const float mean[3], const float std[3], int n,

@@ -82,8 +82,7 @@ void token_sequences_free(token_sequences *s);
    and values, as 16 hexadecimal digits. */
 void model_digest(const model *m, char digest[17]);
 
-/* ---- Initial values from other files ------------------------------------------------------------
- */
+/* ---- Initial values from other files -------------------------------------------------------- */
 
 /* Which of the model's parameters a file gave, which it did not, and which of its tensors were of
  * no use. */

@@ -79,7 +79,7 @@ const char *label_table_difference(label_table *t, size_t row, const msgpack_obj
     return NULL;
 }
 
-/* ---- Classes ---------------------------------------------------------------------------------*/
+/* ---- Classes -------------------------------------------------------------------------------- */
 
 typedef struct frequency {
     const char *text;
@@ -181,7 +181,7 @@ static bool find_classes(label_table *t, size_t number, error *e)
     return true;
 }
 
-/* ---- Cuts ------------------------------------------------------------------------------------*/
+/* ---- Cuts ----------------------------------------------------------------------------------- */
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -213,7 +213,7 @@ static bool cut_levels(label_table *t, size_t number, const bool *training, erro
     return true;
 }
 
-/* ---- All tasks -------------------------------------------------------------------------------*/
+/* ---- All tasks ------------------------------------------------------------------------------ */
 
 bool label_table_resolve(label_table *t, const bool *training, error *e)
 {

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Text ---------------------------------------------------------------------------------------
- */
+/* ---- Text ----------------------------------------------------------------------------------- */
 
 static json_t *text_to_json(const char *text, size_t length)
 {
@@ -22,8 +21,7 @@ static json_t *text_to_json(const char *text, size_t length)
     return json;
 }
 
-/* ---- Binary -------------------------------------------------------------------------------------
- */
+/* ---- Binary --------------------------------------------------------------------------------- */
 
 static json_t *base64_to_json(const unsigned char *bytes, size_t size)
 {
@@ -93,8 +91,7 @@ static bool key_is(const msgpack_object_str *key, const char *text)
     return text_is(key->ptr, key->size, text);
 }
 
-/* ---- Values -------------------------------------------------------------------------------------
- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 /* What surrounds a value. */
 typedef struct json_context {
@@ -212,8 +209,7 @@ char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
     return text;
 }
 
-/* ---- From JSON ----------------------------------------------------------------------------------
- */
+/* ---- From JSON ------------------------------------------------------------------------------ */
 
 /* Windows programs begin UTF-8 with a byte order mark. */
 static void skip_byte_order_mark(FILE *file)

@@ -27,8 +27,7 @@ struct stream_reader {
     int64_t done, total; /* bytes */
 };
 
-/* ---- Bytes --------------------------------------------------------------------------------------
- */
+/* ---- Bytes ---------------------------------------------------------------------------------- */
 
 const char *stream_reader_input(const stream_reader *r)
 {
@@ -79,8 +78,7 @@ static bool open_input(stream_reader *r, error *e)
     return stream_foreign_check(stream_reader_input(r), r->bytes, r->end, e);
 }
 
-/* ---- Values -------------------------------------------------------------------------------------
- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 typedef struct owned_value {
     msgpack_unpacked unpacked;
@@ -166,8 +164,7 @@ fail:
     return NULL;
 }
 
-/* ---- Segments -----------------------------------------------------------------------------------
- */
+/* ---- Segments ------------------------------------------------------------------------------- */
 
 /* Begins the next segment: 1, 0 after the last one, -1 on error. */
 static int begin_segment(stream_reader *r, error *e)
@@ -219,8 +216,7 @@ static int read_record(stream_reader *r, stream_record **out, error *e)
     return 1;
 }
 
-/* ---- Public -------------------------------------------------------------------------------------
- */
+/* ---- Public --------------------------------------------------------------------------------- */
 
 static void find_total(stream_reader *r)
 {

@@ -10,8 +10,7 @@
 enum { REASONS_MOST = 10 }; /* said on standard error, by one tool */
 enum { RECORD_HEAD = 5 };   /* bytes of a finished record before its first key */
 
-/* ---- Provenance ---------------------------------------------------------------------------------
- */
+/* ---- Provenance ----------------------------------------------------------------------------- */
 
 static void put_entry(stream_chunk *k, const cli *c)
 {
@@ -35,8 +34,7 @@ void put_provenance(stream_chunk *k, const cli *c, const msgpack_object *previou
     put_entry(k, c);
 }
 
-/* ---- Segments -----------------------------------------------------------------------------------
- */
+/* ---- Segments ------------------------------------------------------------------------------- */
 
 static bool write_bytes(stream_writer *w, const void *bytes, size_t size, error *e)
 {

@@ -75,8 +75,7 @@ float drawn_ear(const drawn_scene *s, int side, float u, float v, float soft, fl
     return cover;
 }
 
-/* ---- Backdrops: colour at (u, v), about -1..1 over the picture --------------------------------
- */
+/* ---- Backdrops: colour at (u, v), about -1..1 over the picture ------------------------------ */
 
 static void tone(uint32_t key, int index, float low, float high, float rgb[3])
 {

@@ -23,8 +23,7 @@ static void tone_map(float *rgb, int size)
     }
 }
 
-/* ---- Upsampler --------------------------------------------------------------------------------
- */
+/* ---- Upsampler ------------------------------------------------------------------------------ */
 
 static float mean_of_four(const float *rgb, int size, int x, int y, int c)
 {
@@ -72,8 +71,7 @@ static bool upsampler(float *rgb, int size, random_state *r, error *e)
     return true;
 }
 
-/* ---- Smoother ---------------------------------------------------------------------------------
- */
+/* ---- Smoother ------------------------------------------------------------------------------- */
 
 static bool smoother(float *rgb, int size, random_state *r, error *e)
 {
@@ -92,8 +90,7 @@ static bool smoother(float *rgb, int size, random_state *r, error *e)
     return done;
 }
 
-/* ---- Quantiser --------------------------------------------------------------------------------
- */
+/* ---- Quantiser ------------------------------------------------------------------------------ */
 
 enum { BLOCK = 8, KEPT = 3, CODES = 24 };
 
@@ -186,8 +183,7 @@ static void quantise(float *rgb, int size, random_state *r)
     }
 }
 
-/* ---- Blender ----------------------------------------------------------------------------------
- */
+/* ---- Blender -------------------------------------------------------------------------------- */
 
 /* How much of the inserted face shows at a point: an ellipse from the brows to below the mouth. */
 static float insert_share(const drawn_picture *place, float x, float y)
@@ -247,8 +243,7 @@ static bool blender(const drawn_scene *scene, const drawn_picture *place, float 
     return inner != NULL;
 }
 
-/* ---- All kinds --------------------------------------------------------------------------------
- */
+/* ---- All kinds ------------------------------------------------------------------------------ */
 
 static bool draw_clean(standin_kind kind, const drawn_picture *in, float blur, float *rgb,
                        random_state *r, error *e)

@@ -9,8 +9,7 @@
 
 enum { IMAGES_LIMIT = 65536, SIZE_LIMIT = 4096 };
 
-/* ---- The header -------------------------------------------------------------------------------
- */
+/* ---- The header ----------------------------------------------------------------------------- */
 
 static bool read_count(const msgpack_object *map, const char *key, int64_t *count, error *e)
 {
@@ -33,8 +32,7 @@ bool batch_header_read(batch_header *h, const msgpack_object *header, error *e)
            preprocessing_get(&h->preprocessing, how, e);
 }
 
-/* ---- Labels -----------------------------------------------------------------------------------
- */
+/* ---- Labels --------------------------------------------------------------------------------- */
 
 static bool check_classes(const task *t, const int32_t *labels, int n, error *e)
 {
@@ -108,8 +106,7 @@ static bool take_labels(batch *b, const task_list *tasks, bool training, error *
     return true;
 }
 
-/* ---- Batches ----------------------------------------------------------------------------------
- */
+/* ---- Batches -------------------------------------------------------------------------------- */
 
 static bool take_pixels(batch *b, error *e)
 {
@@ -173,8 +170,7 @@ void batch_pair_free(batch_pair *pair)
     *pair = (batch_pair){0};
 }
 
-/* ---- Places -----------------------------------------------------------------------------------
- */
+/* ---- Places --------------------------------------------------------------------------------- */
 
 batch_place batch_place_start(void)
 {
@@ -190,8 +186,7 @@ batch_place batch_place_after(batch_place last, const batch *next)
     return (batch_place){next->step, next->epoch, running};
 }
 
-/* ---- Tasks ------------------------------------------------------------------------------------
- */
+/* ---- Tasks ---------------------------------------------------------------------------------- */
 
 static bool same_texts(char *const *a, char *const *b, size_t count)
 {

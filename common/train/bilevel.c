@@ -57,8 +57,7 @@ void bilevel_free(bilevel *b)
     *b = (bilevel){0};
 }
 
-/* ---- Numbers that stopped being finite ---------------------------------------------------------
- */
+/* ---- Numbers that stopped being finite ------------------------------------------------------ */
 
 static const char *task_name(const bilevel *b, size_t t)
 {
@@ -107,8 +106,7 @@ static bool take_gradient(bilevel *b, const float *values, int slot, const doubl
     return isfinite(*norm) || blame_task(b, values, slot, weights, which, gradient, e);
 }
 
-/* ---- Steps 1 to 4 ------------------------------------------------------------------------------
- */
+/* ---- Steps 1 to 4 --------------------------------------------------------------------------- */
 
 static int validation_slot(const bilevel *b)
 {
@@ -196,8 +194,7 @@ static bool learn_lambda(bilevel *b, const batch *training, error *e)
     return true;
 }
 
-/* ---- The whole step ----------------------------------------------------------------------------
- */
+/* ---- The whole step ------------------------------------------------------------------------- */
 
 static void begin_report(bilevel *b, int64_t step, const batch *training)
 {

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Writing -----------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------- */
 
 typedef struct moment_source {
     const plan *plan;
@@ -72,8 +71,7 @@ bool checkpoint_write(const char *path, const model *m, const optimizer *o, cons
     return written;
 }
 
-/* ---- Reading -----------------------------------------------------------------------------------
- */
+/* ---- Reading -------------------------------------------------------------------------------- */
 
 static json_t *read_state(const tensor_file *file, error *e)
 {

@@ -20,8 +20,7 @@ static const char **list_prompts(const task_list *tasks, size_t *count, error *e
     return prompts;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------
- */
+/* ---- The model ------------------------------------------------------------------------------ */
 
 /* The vocabulary that goes with initial values; NULL without an error when their file holds none.
  */
@@ -94,8 +93,7 @@ model *model_setup_resume(const trainer_options *options, const task_list *tasks
     return NULL;
 }
 
-/* ---- Prompts -----------------------------------------------------------------------------------
- */
+/* ---- Prompts -------------------------------------------------------------------------------- */
 
 static bool same_tokens(const token_sequences *s, size_t a, size_t b)
 {
@@ -144,8 +142,7 @@ bool model_setup_prompts(const model *m, const trainer_options *options, const t
     return good || error_context(e, "%s", input);
 }
 
-/* ---- What the file says ------------------------------------------------------------------------
- */
+/* ---- What the file says --------------------------------------------------------------------- */
 
 bool model_setup_describe(model *m, const task_list *tasks, char *provenance, error *e)
 {

@@ -75,8 +75,7 @@ void network_free(network *w)
     *w = (network){0};
 }
 
-/* ---- Losses -----------------------------------------------------------------------------------
- */
+/* ---- Losses --------------------------------------------------------------------------------- */
 
 /* The loss of one task, whose logits begin at column `first`. */
 static void task_loss(network *w, network_pass *pass, size_t t, size_t first, batch_labels labels)
@@ -124,8 +123,7 @@ static void all_losses(network *w, network_pass *pass, const batch *b)
     }
 }
 
-/* ---- Passes -----------------------------------------------------------------------------------
- */
+/* ---- Passes --------------------------------------------------------------------------------- */
 
 static bool text_is_frozen(const network *w)
 {

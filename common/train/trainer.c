@@ -41,8 +41,7 @@ typedef struct trainer {
     batch_place place;         /* of the last step */
 } trainer;
 
-/* ---- Everything around it ----------------------------------------------------------------------
- */
+/* ---- Everything around it ------------------------------------------------------------------- */
 
 static bool check_tasks(const trainer *t, error *e)
 {
@@ -115,8 +114,7 @@ static bool fit_network(trainer *t, error *e)
                          t->pair.train->record->number, capacity);
 }
 
-/* ---- Batches -----------------------------------------------------------------------------------
- */
+/* ---- Batches -------------------------------------------------------------------------------- */
 
 /* Fills t->pair: 1, 0 at the end of the stream, -1 on error, -2 when interrupted. */
 static int next_pair(trainer *t, error *e)
@@ -161,8 +159,7 @@ static int skip_done(trainer *t, error *e)
     return more;
 }
 
-/* ---- Steps -------------------------------------------------------------------------------------
- */
+/* ---- Steps ---------------------------------------------------------------------------------- */
 
 static bool save_checkpoint(trainer *t, error *e)
 {
@@ -289,8 +286,7 @@ static bool train(trainer *t, error *e)
     return e->status == 0;
 }
 
-/* ---- The end -----------------------------------------------------------------------------------
- */
+/* ---- The end -------------------------------------------------------------------------------- */
 
 /* What became of the training, for the model file. */
 static char *summary_text(const trainer *t)
@@ -328,8 +324,7 @@ static bool finish(trainer *t, error *e)
     return true;
 }
 
-/* ---- The beginning -----------------------------------------------------------------------------
- */
+/* ---- The beginning -------------------------------------------------------------------------- */
 
 /* Whether a file can be made there is known before the first step, not after the last. Devices and
    pipes are opened when there is something for them. */

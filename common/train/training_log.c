@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Files of lines ----------------------------------------------------------------------------
- */
+/* ---- Files of lines ------------------------------------------------------------------------- */
 
 enum { LINE_LIMIT = 1 << 24 }; /* bytes; a trace's first line holds all prompts */
 
@@ -93,8 +92,7 @@ static bool put_line(line_file *f, json_t *line, error *e)
     return printed;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------
- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 static void put_real(json_t *line, const char *key, double value)
 {
@@ -136,8 +134,7 @@ static double learning_rate(const bilevel *b)
     return largest * b->report.factor;
 }
 
-/* ---- Lines -------------------------------------------------------------------------------------
- */
+/* ---- Lines ---------------------------------------------------------------------------------- */
 
 static json_t *token_array(const token_sequences *s, int i)
 {

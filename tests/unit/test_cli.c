@@ -64,7 +64,7 @@ static void allocation_overflow_is_an_error(void **state)
     assert_int_equal(e.status, STATUS_SYSTEM);
 }
 
-/* ---- Options ---- */
+/* ---- Options -------------------------------------------------------------------------------- */
 
 static int64_t count;
 static double scale;
@@ -124,7 +124,7 @@ static void wrong_options_are_usage_errors(void **state)
     }
 }
 
-/* ---- Random numbers ---- */
+/* ---- Random numbers ------------------------------------------------------------------------- */
 
 static void random_numbers_have_their_moments(void **state)
 {
@@ -162,7 +162,7 @@ static void shuffle_is_a_permutation(void **state)
     assert_true(moved > 80);
 }
 
-/* ---- The parallel map ---- */
+/* ---- The parallel map ----------------------------------------------------------------------- */
 
 typedef struct map_test {
     int next, limit, fail_at, taken, discarded;
@@ -216,7 +216,7 @@ static void parallel_map_keeps_order_and_stops(void **state)
     }
 }
 
-/* ---- Outputs ---- */
+/* ---- Outputs -------------------------------------------------------------------------------- */
 
 static void output_appears_only_when_committed(void **state)
 {

@@ -78,8 +78,7 @@ static void check(const layer *l)
         assert_true(near(ty[i], moved[i], 5e-5 * (1 + fabs(moved[i]))));
 }
 
-/* ---- Linear: x (5, 7), weight, bias (4) -------------------------------------------------------
- */
+/* ---- Linear: x (5, 7), weight, bias (4) ----------------------------------------------------- */
 
 enum { ROWS = 5, IN = 7, OUT = 4 };
 static linear_shape shape = {.n = ROWS, .in = IN, .out = OUT};
@@ -131,8 +130,7 @@ static void test_linear(void **state)
     }
 }
 
-/* ---- LayerNorm: x (5, 7), gain, bias ----------------------------------------------------------
- */
+/* ---- LayerNorm: x (5, 7), gain, bias -------------------------------------------------------- */
 
 static void layernorm_twin(double *y, const double *x)
 {
@@ -170,8 +168,7 @@ static void test_layernorm(void **state)
                    layernorm_backward_all, layernorm_jvp_all});
 }
 
-/* ---- QuickGELU --------------------------------------------------------------------------------
- */
+/* ---- QuickGELU ------------------------------------------------------------------------------ */
 
 static void quickgelu_twin(double *y, const double *x)
 {
@@ -204,8 +201,7 @@ static void test_quickgelu(void **state)
     for (int i = 3; i < 6; i++) assert_true(y[i] == far[i]);
 }
 
-/* ---- Attention on a small forest, two heads of 3 ----------------------------------------------
- */
+/* ---- Attention on a small forest, two heads of 3 -------------------------------------------- */
 
 enum { NODES = 6, WIDTH = 6, HEADS = 2 };
 static const int32_t starts[] = {0, 1, 3, 5, 8, 9, 11};
@@ -262,8 +258,7 @@ static void test_attention(void **state)
                    attention_backward_all, attention_jvp_all});
 }
 
-/* ---- Embedding: 4 tokens, 3 positions, width 5 ------------------------------------------------
- */
+/* ---- Embedding: 4 tokens, 3 positions, width 5 ---------------------------------------------- */
 
 static const int32_t tokens[] = {3, 0, 3, 1}, positions[] = {0, 1, 1, 2};
 
@@ -296,8 +291,7 @@ static void test_embedding(void **state)
                    embedding_jvp_all});
 }
 
-/* ---- Softmax: (5, 7), in float and in double --------------------------------------------------
- */
+/* ---- Softmax: (5, 7), in float and in double ------------------------------------------------ */
 
 static void softmax_twin(double *y, const double *x)
 {
@@ -343,8 +337,7 @@ static void test_softmax(void **state)
     assert_true(isnan(broken[0]) && isnan(broken[1]));
 }
 
-/* ---- L2 norm: (5, 7) --------------------------------------------------------------------------
- */
+/* ---- L2 norm: (5, 7) ------------------------------------------------------------------------ */
 
 static void widen(double *to, const float *from)
 {
@@ -408,8 +401,7 @@ static void test_l2norm(void **state)
     assert_true(isnan(l2norm_row(broken, broken, 2)));
 }
 
-/* ---- ReLU: 100 numbers, none near the kink ----------------------------------------------------
- */
+/* ---- ReLU: 100 numbers, none near the kink -------------------------------------------------- */
 
 static void relu_twin(double *y, const double *x)
 {
