@@ -9,6 +9,8 @@ export BLADES_ROOT BLADES_DATA OPENBLAS_NUM_THREADS=1
 # Under a sanitizer tools start slowly: tests that run one a hundredfold take every SPARSENESSth case.
 SPARSENESS=1
 [[ $BLADES_BUILD != *sanitize* ]] || SPARSENESS=8
+# Looking for leaks takes a tool longer than all else it does in a test: where all tools are run is enough.
+[[ $BATS_TEST_FILENAME == */pipeline.bats ]] || export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 plain_build() { # for tests of what hundreds of training steps lead to, whose code runs in other tests, too
   [ $SPARSENESS = 1 ] || skip "minutes of training, slow under a sanitizer"
 }
