@@ -1,6 +1,7 @@
 /* Detection of the processor's vector instructions. */
 #include "cli/cpu.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -62,9 +63,21 @@ static cpu_level level_detect(void)
 #endif
 }
 
+/* CPUID takes long where a hypervisor answers it: it is asked once. */
+static cpu_level level_known(void)
+{
+    static atomic_int known; /* the level and 1 */
+    int level = atomic_load_explicit(&known, memory_order_relaxed);
+    if (level == 0) {
+        level = 1 + (int)level_detect();
+        atomic_store_explicit(&known, level, memory_order_relaxed);
+    }
+    return (cpu_level)(level - 1);
+}
+
 cpu_level cpu_level_get(void)
 {
-    cpu_level level = level_detect();
+    cpu_level level = level_known();
     int wanted = environment_choice("BLADES_CPU", level_names);
     return wanted >= 0 && wanted < (int)level ? (cpu_level)wanted : level;
 }
@@ -74,5 +87,5 @@ const char *cpu_features(void)
     static const char *const lowered[] = {"generic (BLADES_CPU)", "avx2 (BLADES_CPU)",
                                           "avx512 (BLADES_CPU)", "avx512bf16"};
     cpu_level level = cpu_level_get();
-    return level < level_detect() ? lowered[level] : level_names[level];
+    return level < level_known() ? lowered[level] : level_names[level];
 }
