@@ -87,7 +87,7 @@ END
   "$make_faces" none_npy n/000000.npy
   run --separate-stderr face-locate -a n photos.msgpack -o out.msgpack
   assert_status 0
-  [[ "$stderr" == *"1 entries, 0 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"1 entry, 0 without a photo; 1 photo with an entry, 1 without, 0 ambiguous"* ]]
   stream-dump out.msgpack | grep -q '"faces":\[\]'
   "$make_faces" evil_npy n/000001.npy
   run face-locate -a n photos.msgpack -o out.msgpack
@@ -101,8 +101,8 @@ END
   printf '%s\n' '{"path":"drawn/000000.jpg","faces":[{"box":[1,2,30,40]}]}' '{"path":"x/9.jpg","faces":[]}' >a.json
   run --separate-stderr face-locate -v -a a.json photos.msgpack -o out.msgpack
   assert_status 0
-  [[ "$stderr" == *"2 photos, 1 faces, 1 photos without annotation"* ]]
-  [[ "$stderr" == *"a.json: 2 entries, 1 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"2 photos, 1 face, 1 photo without annotation"* ]]
+  [[ "$stderr" == *"a.json: 2 entries, 1 without a photo; 1 photo with an entry, 1 without, 0 ambiguous"* ]]
   [[ "$stderr" == *"no photo for x/9.jpg"* && "$stderr" == *"nothing for drawn/000001.jpg"* ]]
   [ "$(face-locate -q -a a.json --missing drop photos.msgpack | stream-dump --count)" = "1 records, 0 errors" ]
   run face-locate -q -a a.json --missing error photos.msgpack -o out.msgpack
@@ -118,7 +118,7 @@ END
   [[ "$stderr" == *"2 without a photo; 0 photos with an entry, 1 without, 1 ambiguous"* ]]
   run --separate-stderr face-locate -q -a a.json photos.msgpack -o out.msgpack
   assert_status 0
-  [[ "$stderr" == *"a.json: several entries fit 1 photos alike, which got the faces of none (the first is drawn/000000.jpg)"* ]]
+  [[ "$stderr" == *"a.json: photos that several entries fit alike, which got the faces of none: 1 (the first is drawn/000000.jpg)"* ]]
 }
 
 @test "entries of the very same path are one, with the faces of all" {
@@ -128,8 +128,8 @@ END
     '{"path":"x.jpg","faces":[]}' '{"path":"000000.jpg","faces":[{"box":[4,2,30,40]}]}' '{"path":"y.jpg","faces":[{"box":[5,5,9,9]}]}' >lines
   run --separate-stderr face-locate -a lines photos.msgpack -o out.msgpack
   assert_status 0
-  [[ "$stderr" == *"lines: 3 entries, 2 without a photo; 1 photos with an entry, 1 without, 0 ambiguous"* ]]
-  [[ "$stderr" == *"lines: 3 entries more are of the path of one before"* ]]
+  [[ "$stderr" == *"lines: 3 entries, 2 without a photo; 1 photo with an entry, 1 without, 0 ambiguous"* ]]
+  [[ "$stderr" == *"lines: 3 more entries of paths that had one"* ]]
   stream-dump out.msgpack | python3 -c '
 import json, sys
 record = [json.loads(line) for line in sys.stdin][1]
@@ -155,7 +155,7 @@ for i in range(3): print(json.dumps({"path": "a", "faces": [{"box": [1, 2, 30, 4
   "$make_faces" formats f
   cp f/pts/drawn/000000.pts f/npy/000000.npy f/two
   [ "$(face-locate -q -a f/two photos.msgpack 2>error | stream-dump | grep -c '"faces"')" = 0 ]
-  grep -q 'several entries fit 1 photos alike' error
+  grep -q 'which got the faces of none: 1 ' error
 }
 
 @test "landmarks go to the box that holds them, whatever the order of the files" {
@@ -207,11 +207,11 @@ print(*[(int(face["box"][0]), int((face.get("landmarks") or [0] * 5)[4]), face.g
     exif-extract -q $(printf 'q/%s/1.jpg ' $order) -o two.msgpack
     run --separate-stderr face-locate -a a.json two.msgpack -o out.msgpack
     assert_status 0
-    [[ "$stderr" == *"1 photos with an entry, 1 without, 0 ambiguous"* && "$stderr" != *several* ]]
+    [[ "$stderr" == *"1 photo with an entry, 1 without, 0 ambiguous"* && "$stderr" != *several* ]]
     [ "$(stream-dump out.msgpack | grep '"faces"' | grep -o '"id":"[^"]*"')" = '"id":"q/a/1.jpg"' ]
     run --separate-stderr face-locate -q -a short.json two.msgpack -o out.msgpack
     assert_status 0
-    [[ "$stderr" == *"short.json: 1 entries fit several photos each, which all got their faces (1.jpg fits 2)"* ]]
+    [[ "$stderr" == *"short.json: entries that fit several photos each, which all got their faces: 1 (1.jpg fits 2)"* ]]
     [ "$(stream-dump out.msgpack | grep -c '"faces"')" = 2 ]
   done
 }
@@ -443,8 +443,8 @@ END
   sed 's/"image_id": 8/"image_id": 1/' f/coco.json >stray.json
   run --separate-stderr face-locate -a stray.json photos.msgpack -o out.msgpack
   assert_status 0
-  [[ "$stderr" == *"stray.json: 1 annotations are of images that it does not have"* ]]
-  [[ "$stderr" == *" 1 faces"* ]]
+  [[ "$stderr" == *"stray.json: 1 annotation of images that it does not have"* ]]
+  [[ "$stderr" == *" 1 face,"* ]]
   run --separate-stderr face-locate -a f/coco.json photos.msgpack -o out.msgpack
   [[ "$stderr" != *"does not have"* ]]
 }
@@ -469,12 +469,12 @@ END
   [ "$lefts" = "2 3 " ]
   coco '{"id":7,"name":"person"},'"$car" "$boxes"
   [ "$lefts" = "1 2 3 " ]
-  [[ "$stderr" == *"coco.json: 2 boxes are taken for faces, though their category is called 'car'"* ]]
+  [[ "$stderr" == *"coco.json: 2 boxes taken for faces, though their category is called 'car'"* ]]
   coco "$car" '{"image_id":1,"category_id":3,"bbox":[1,2,30,40],"keypoints":[1,2,2,30,2,2,15,10,2,5,20,2,25,20,2]}'
   [ "$stderr" = "" ]
   quiet=
   coco '{"id":7,"name":"face"},'"$car" "$boxes"
-  [[ "$stderr" == *"coco.json: 1 annotations are of other categories than faces"* ]]
+  [[ "$stderr" == *"coco.json: 1 annotation of other categories than faces"* ]]
 }
 
 @test "COCO: a size that is not the photo's, turned as the options say, is an error record that says what to do" {

@@ -91,8 +91,8 @@ END
   located drawn/000000.jpg 10,10,50,50
   run --separate-stderr face-manipulate located.msgpack -o out
   assert_status 0
-  [[ "$stderr" == *"1 photos, 1 faces, 2 variants"* && "$stderr" == *"1 faces have no landmarks"* ]]
-  [[ "$stderr" == *"mouth-vflip left out of 1 faces: 1 without landmarks for it"* ]]
+  [[ "$stderr" == *"1 photo, 1 face, 2 variants"* && "$stderr" == *"1 face without landmarks"* ]]
+  [[ "$stderr" == *"mouth-vflip left out of 1 face: 1 without landmarks for it"* ]]
   # mouth outside the crop, no mouth in the scheme, no landmarks
   cat >photo <<'END'
 {"id":"drawn/000000.jpg","faces":[{"box":[10,10,50,50],"scheme":"5","landmarks":[20,30,40,30,30,40,1,60,63,60]},{"box":[10,10,50,50],"scheme":"7","landmarks":[30,40,20,30,40,30,1,1,1,1,1,1,1,1]},{"box":[10,10,50,50]}]}
@@ -101,7 +101,7 @@ END
   run --separate-stderr face-manipulate few.msgpack -o out
   assert_status 0
   [[ "$stderr" == *"mouth-hflip left out of 3 faces: 2 without landmarks for it, 1 with its landmarks outside the crop"* ]]
-  [[ "$stderr" == *"eye-hflip left out of 1 faces: 1 without landmarks for it"* ]]
+  [[ "$stderr" == *"eye-hflip left out of 1 face: 1 without landmarks for it"* ]]
   run --separate-stderr face-manipulate --variants sampled --epochs 200 few.msgpack -o out
   assert_status 0
   # of eight draws two of the first faces', and three of the last's, become warps; one is a warp anyway
@@ -110,7 +110,7 @@ END
   [ "$became" -gt 140 ] && [ "$became" -lt 210 ]
   [ $((warps - became)) -gt 50 ] && [ $((warps - became)) -lt 100 ]
   exif-extract -q drawn/*.jpg | { run --separate-stderr face-manipulate -o out; assert_status 0
-    [[ "$stderr" == *"1 photos have no faces"* ]]; }
+    [[ "$stderr" == *"1 photo without faces"* ]]; }
 }
 
 @test "a byte of a path that is no UTF-8 is a question mark in the trace, and what is stays" {
@@ -288,7 +288,7 @@ END
   run --separate-stderr face-manipulate --size 448 --nose located.msgpack -o out
   assert_status 0
   [ "$(stream-dump --count out)" = "2 records, 0 errors" ]
-  [[ "$stderr" == *"mouth-vflip left out of 1 faces: 1 with too small a region"*"nose-flip left out of 1 faces"* ]]
+  [[ "$stderr" == *"mouth-vflip left out of 1 face: 1 with too small a region"*"nose-flip left out of 1 face"* ]]
   face-manipulate -q --size 448 --variants sampled --per-face 12 --coding png located.msgpack -o out
   [ "$(stream-dump --count out)" = "12 records, 0 errors" ]
   face-manipulate -q --size 224 located.msgpack -o out

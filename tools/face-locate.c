@@ -1,6 +1,7 @@
 /* Joins annotation files to photos: photo records in, photo records with faces out. */
 #include "cli/input.h"
 #include "cli/memory.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "face/locate.h"
 #include "stream/json.h"
@@ -283,8 +284,8 @@ static void shared_warn(const run *r, const annotations *a)
     }
     if (shared == 0) return;
     cli_warn(r->c,
-             "%s: %" PRId64 " entries fit several photos each, which all got their faces (" NAME
-             " fits %" PRId64 "); unless these are copies, name their folders in it",
+             "%s: entries that fit several photos each, which all got their faces: %" PRId64
+             " (" NAME " fits %" PRId64 "); unless these are copies, name their folders in it",
              a->path, shared, first->name, first->photos);
 }
 
@@ -292,24 +293,28 @@ static void ambiguous_warn(const run *r, const source *s)
 {
     if (s->ambiguous.count == 0) return;
     cli_warn(r->c,
-             "%s: several entries fit %" PRId64
-             " photos alike, which got the faces of none (the first is %s); name folders in the "
-             "entries, or leave all but one out",
+             "%s: photos that several entries fit alike, which got the faces of none: %" PRId64
+             " (the first is %s); name folders in the entries, or leave all but one out",
              s->a->path, s->ambiguous.count, tally_first(&s->ambiguous));
 }
 
 static void categories_note(const run *r, const annotations *a)
 {
     if (a->others > 0) {
-        cli_note(r->c, "%s: %zu annotations are of other categories than faces", a->path,
-                 a->others);
+        cli_note(r->c, "%s: %zu annotation%s of other categories than faces", a->path, a->others,
+                 plural(a->others));
     }
     if (a->doubtful > 0) {
         cli_warn(r->c,
-                 "%s: %zu boxes are taken for faces, though their category is called '%s'; a "
+                 "%s: %zu box%s taken for faces, though their category is called '%s'; a "
                  "category of faces has face in its name",
-                 a->path, a->doubtful, a->doubtful_category);
+                 a->path, a->doubtful, a->doubtful == 1 ? "" : "es", a->doubtful_category);
     }
+}
+
+static const char *entries(size_t count)
+{
+    return count == 1 ? "entry" : "entries";
 }
 
 static void source_note(const run *r, const source *s)
@@ -317,16 +322,17 @@ static void source_note(const run *r, const source *s)
     int64_t unclaimed = 0;
     for (size_t i = 0; i < s->a->count; i++) unclaimed += s->a->entry[i].photos == 0;
     cli_note(r->c,
-             "%s: %zu entries, %" PRId64 " without a photo; %" PRId64
-             " photos with an entry, %" PRId64 " without, %" PRId64 " ambiguous",
-             s->a->path, s->a->count, unclaimed, s->found, s->missed, s->ambiguous.count);
+             "%s: %zu %s, %" PRId64 " without a photo; %" PRId64 " photo%s with an entry, %" PRId64
+             " without, %" PRId64 " ambiguous",
+             s->a->path, s->a->count, entries(s->a->count), unclaimed, s->found,
+             plural((size_t)s->found), s->missed, s->ambiguous.count);
     if (s->a->joined > 0) {
-        cli_note(r->c, "%s: %zu entries more are of the path of one before", s->a->path,
-                 s->a->joined);
+        cli_note(r->c, "%s: %zu more %s of paths that had one", s->a->path, s->a->joined,
+                 entries(s->a->joined));
     }
     if (s->a->strays > 0) {
-        cli_note(r->c, "%s: %zu annotations are of images that it does not have", s->a->path,
-                 s->a->strays);
+        cli_note(r->c, "%s: %zu annotation%s of images that it does not have", s->a->path,
+                 s->a->strays, plural(s->a->strays));
     }
     categories_note(r, s->a);
     for (size_t i = 0; i < s->a->count && r->c->verbose > 0; i++) {
@@ -342,15 +348,17 @@ static void outside_warn(const run *r)
     if (r->outside.count == 0) return;
     cli_warn(r->c,
              "%" PRId64
-             " photos have landmarks outside the boxes that another file has in their place (the "
+             " photo%s with landmarks outside the boxes that another file has in their place (the "
              "first is %s); are both files of the same faces, and of photos of the same size?",
-             r->outside.count, tally_first(&r->outside));
+             r->outside.count, plural((size_t)r->outside.count), tally_first(&r->outside));
 }
 
 static void summary_note(const run *r)
 {
-    cli_note(r->c, "%" PRId64 " photos, %" PRId64 " faces, %" PRId64 " photos without annotation",
-             r->photos.count, r->faces, r->without);
+    cli_note(r->c,
+             "%" PRId64 " photo%s, %" PRId64 " face%s, %" PRId64 " photo%s without annotation",
+             r->photos.count, plural((size_t)r->photos.count), r->faces, plural((size_t)r->faces),
+             r->without, plural((size_t)r->without));
     for (size_t i = 0; i < r->sources; i++) source_note(r, &r->source[i]);
     outside_warn(r);
 }

@@ -2,6 +2,7 @@
 #include "cli/memory.h"
 #include "cli/output.h"
 #include "cli/parallel.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "face/produce.h"
 #include "face/sheet.h"
@@ -302,21 +303,24 @@ static void left_out_note(const cli *c, const char *name, const int64_t counts[L
     }
     if (sum == 0) return;
     cli_note(c,
-             variants == VARIANTS_SAMPLED ? "%s became a warp in %" PRId64 " draws: %s"
-                                          : "%s left out of %" PRId64 " faces: %s",
-             name, sum, text);
+             variants == VARIANTS_SAMPLED ? "%s became a warp in %" PRId64 " draw%s: %s"
+                                          : "%s left out of %" PRId64 " face%s: %s",
+             name, sum, plural((size_t)sum), text);
 }
 
 static void summary_note(const run *r)
 {
     const produced *s = &r->sum;
-    cli_note(r->c, "%" PRId64 " photos, %" PRId64 " faces, %" PRId64 " variants", r->photos,
-             s->faces, s->variants);
+    cli_note(r->c, "%" PRId64 " photo%s, %" PRId64 " face%s, %" PRId64 " variant%s", r->photos,
+             plural((size_t)r->photos), s->faces, plural((size_t)s->faces), s->variants,
+             plural((size_t)s->variants));
     if (r->photos_without_faces > 0) {
-        cli_note(r->c, "%" PRId64 " photos have no faces", r->photos_without_faces);
+        cli_note(r->c, "%" PRId64 " photo%s without faces", r->photos_without_faces,
+                 plural((size_t)r->photos_without_faces));
     }
     if (s->no_landmarks > 0) {
-        cli_note(r->c, "%" PRId64 " faces have no landmarks: warps only", s->no_landmarks);
+        cli_note(r->c, "%" PRId64 " face%s without landmarks: warps only", s->no_landmarks,
+                 plural((size_t)s->no_landmarks));
     }
     for (int i = 0; i < MANIPULATION_COUNT; i++) {
         left_out_note(r->c, manipulation_name((manipulation)i, warp == WARP_AFFINE),

@@ -1,4 +1,5 @@
 /* pretext-batch: from faces and a task file to the labelled mini-batches that training sees. */
+#include "cli/plural.h"
 #include "face/preprocessing.h"
 #include "pretext/batch_window.h"
 #include "pretext/summary.h"
@@ -171,17 +172,18 @@ static void note_window(const job *j)
 static void note_left_out(const job *j)
 {
     if (j->input.returned > 0)
-        cli_warn(j->c, "%" PRId64 " faces came in more than one window", j->input.returned);
+        cli_warn(j->c, "%" PRId64 " face%s came in more than one window", j->input.returned,
+                 plural((size_t)j->input.returned));
     const left_out_counts *n = &j->input.left_out;
     if (n->generated > 0)
-        cli_note(j->c, "%" PRId64 " records of generated faces are left out (--with-generated)",
-                 n->generated);
+        cli_note(j->c, "left out %" PRId64 " record%s of generated faces (--with-generated)",
+                 n->generated, plural((size_t)n->generated));
     if (n->outside > 0)
-        cli_note(j->c, "%" PRId64 " records of other splits than train and val are left out",
-                 n->outside);
+        cli_note(j->c, "left out %" PRId64 " record%s of other splits than train and val",
+                 n->outside, plural((size_t)n->outside));
     if (n->repeated > 0)
-        cli_warn(j->c, "%" PRId64 " records have an id that came before and are left out",
-                 n->repeated);
+        cli_warn(j->c, "left out %" PRId64 " record%s whose id came before", n->repeated,
+                 plural((size_t)n->repeated));
 }
 
 /* ---- The run -------------------------------------------------------------------------------- */
