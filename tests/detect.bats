@@ -348,6 +348,15 @@ embeddings() { # the same four sources for every test
   score -d detector photos gan >scores
   evaluate --table auc --format tsv --method a=scores --method b=<(cat scores) >out
   [ "$(sed -n 2p out | cut -f2-)" = "$(sed -n 3p out | cut -f2-)" ]
+  mkfifo pipe
+  head -c -20 scores >cut
+  cat cut >pipe &
+  run evaluate --method a=pipe
+  assert_status 65
+  [[ "$output" == "evaluate: a: pipe: record "* ]]
+  run evaluate --method a=- <cut
+  assert_status 65
+  [[ "$output" == "evaluate: a: standard input: record "* ]]
   stream-dump scores | sed -n 's/.*"id":"\([^"]*\)","score":\([^,]*\),.*/\1\t\2/p' >column.tsv
   awk -F'\t' -v OFS='\t' 'NR == 1 { $2 = "nan" } NR == 2 { $2 = "" } NR == 201 { $2 = "NA" } 1' column.tsv >holes.tsv
   evaluate --format json --column b=- scores <holes.tsv >json 2>said

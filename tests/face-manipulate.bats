@@ -241,10 +241,8 @@ END
   face-locate -q -a h.json photos.msgpack -o located.msgpack
   limit=$((1 << 20)) # KiB of address space; the sanitizers need more than there is
   case $(command -v face-manipulate) in */sanitize/*) limit=unlimited ;; esac
-  start=$(date +%s)
-  run bash -c "ulimit -v $limit; face-manipulate -q -j1 located.msgpack -o out"
+  run bash -c "ulimit -v $limit -t 8; face-manipulate -q -j1 located.msgpack -o out"
   assert_status 65
-  [ $(($(date +%s) - start)) -le 8 ]
   [ "$(stream-dump --count out)" = "0 records, 8 errors" ]
   stream-dump out >got
   grep bomb.jpg got | grep -q 'dimension is 65500'

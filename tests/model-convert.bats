@@ -85,6 +85,15 @@ header='{"__metadata__":{"note":"a b"},"fc.weight":{"dtype":"F32","shape":[3,2],
   ! cmp -s one other
 }
 
+@test "what a model was made by grows by an entry, with a seed where one was given" {
+  "$BATS_TEST_DIRNAME/safetensors_file" file '{"conv1.weight":{"dtype":"F32","shape":[4,3,7,7],"data_offsets":[0,2352]}}' 2352
+  model-convert -q --seed 7 --arch resnet18 --width 0.0625 --embedding-dim 8 file -o one
+  model-convert -q one -o two
+  made_by() { tr -d '\\' <"$1" | grep -a -o '"provenance":.*}\]"' | grep -o '"tool":"model-convert"\|"seed":[0-9]*' | paste -sd ' '; }
+  [ "$(made_by one)" = '"tool":"model-convert" "seed":7' ]
+  [ "$(made_by two)" = '"tool":"model-convert" "seed":7 "tool":"model-convert"' ]
+}
+
 @test "a pickle that names what no state dict needs is refused by that name" {
   printf '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R.' >evil
   run model-convert --info evil

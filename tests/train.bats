@@ -326,6 +326,22 @@ start_stalled() {
   done
 }
 
+@test "two signals while a checkpoint is written end the tool at once and leave no half file" {
+  case $(command -v blades-train) in */sanitize/*) skip "the sanitizers' library has to be loaded first" ;; esac
+  printf '#include <unistd.h>\nint fsync(int file) { (void)file; for (int left = 20; left;) left = sleep(left); return 0; }\n' >slow.c
+  cc -shared -fPIC -o slow.so slow.c
+  LD_PRELOAD=$PWD/slow.so "${small[@]}" --checkpoint ck --checkpoint-every 1 -o m "$batches" 3>&- &
+  trainer=$!
+  until compgen -G 'ck.??????' >/dev/null; do sleep 0.05; done
+  kill -INT $trainer
+  sleep 0.2
+  kill -INT $trainer
+  status=0
+  wait $trainer || status=$?
+  [ $status = 130 ]
+  [ -z "$(compgen -G 'ck*')" ]
+}
+
 @test "a signal ends the tool at once while no input has arrived" {
   mkfifo fifo
   "${small[@]}" -o m fifo 2>message 3>&- &

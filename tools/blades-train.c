@@ -1,4 +1,5 @@
 /* blades-train: batches in, a trained joint embedding model out. */
+#include "cli/output.h"
 #include "nn/threads.h"
 #include "train/settings.h"
 #include "train/trainer.h"
@@ -158,8 +159,12 @@ static volatile sig_atomic_t interrupted;
 /* The first signal asks for a stop after the step under way; a second one ends the tool at once. */
 static void interrupt(int number)
 {
+    if (interrupted) {
+        output_remove_unfinished();
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     interrupted = number;
-    signal(number, SIG_DFL);
 }
 
 static void catch_signals(void)

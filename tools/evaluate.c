@@ -224,14 +224,15 @@ static void run(cli *c, evaluation *v, error *e)
                             .seed = c->seed,
                             .threads = c->threads,
                             .baseline = options.compare,
+                            .output = output_name(c->output),
                             .pairs = options.pairs};
     output out = {0};
     bool operands = c->inputs_given || options.methods.count == 0;
-    if (operands && !evaluation_add_stream(v, options.name, &c->inputs, e)) return;
     if (options.runs.count > 0 && (options.roc || options.histogram)) {
         error_set(e, STATUS_USAGE, "--roc and --histogram are of single runs: leave out --run");
         return;
     }
+    if (operands && !evaluation_add_stream(v, options.name, &c->inputs, e)) return;
     if (!add_named(v, "method", &options.methods, evaluation_add_file, e) ||
         !add_named(v, "column", &options.columns, evaluation_add_file, e) ||
         !add_named(v, "run", &options.runs, evaluation_add_run, e) || !apply_settings(v, e) ||

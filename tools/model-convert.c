@@ -4,7 +4,8 @@
 #include "cli/text.h"
 #include "model/convert.h"
 #include "nn/threads.h"
-#include "pretext/task.h"
+#include "stream/json.h"
+#include "train/model_setup.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -196,31 +197,18 @@ static bool tasks_add(model *m, error *e)
     if (!options.tasks) return true;
     task_list *tasks = task_list_read(options.tasks, e);
     if (!tasks) return false;
-    json_t *json = task_list_json(tasks);
+    bool added = model_setup_tasks(m, tasks, e);
     task_list_free(tasks);
-    free(m->tasks);
-    m->tasks = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    return m->tasks || error_set(e, STATUS_SYSTEM, "out of memory");
+    return added;
 }
 
 /* This tool's entry at the end of the model's provenance. */
 static bool provenance_add(const cli *c, model *m, error *e)
 {
-    json_t *list = m->provenance ? json_loads(m->provenance, 0, NULL) : NULL, *given = json_array();
-    if (!json_is_array(list)) {
-        json_decref(list);
-        list = json_array();
-    }
-    for (size_t i = 0; i < c->given.count; i++)
-        json_array_append_new(given, json_string(c->given.item[i]));
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:o, s:I}", "tool", tool.name, "version",
-                                    BLADES_VERSION, "args", given, "seed", (json_int_t)c->seed));
+    char *provenance = json_provenance_after(c, m->provenance, e);
     free(m->provenance);
-    m->provenance = json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    return m->provenance || error_set(e, STATUS_SYSTEM, "out of memory");
+    m->provenance = provenance;
+    return provenance != NULL;
 }
 
 static bool run(const cli *c, error *e)

@@ -188,7 +188,8 @@ static bool emit_block(run_state *r, error *e)
         }
         stream_record_free(item->record);
     }
-    if (options.text && good && ferror(r->text.file)) good = error_set(e, STATUS_IO, "writing: ");
+    if (options.text && good && ferror(r->text.file))
+        good = error_set(e, STATUS_IO, "%s: cannot be written", output_name(r->text.path));
     progress_add_share(&r->shown, (int64_t)r->pending_count, stream_reader_share(r->reader));
     r->pending_count = r->face_count = 0;
     return good;

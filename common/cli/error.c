@@ -29,8 +29,8 @@ bool error_set(error *e, int status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    size_t length = strlen(text);
-    if (length >= 2 && strcmp(text + length - 2, ": ") == 0)
+    size_t length = strlen(text), asked = strlen(format);
+    if (asked >= 2 && strcmp(format + asked - 2, ": ") == 0)
         snprintf(text + length, sizeof text - length, "%s", strerror(saved));
     copy_shortened(e->text, sizeof e->text, text);
     e->status = status;

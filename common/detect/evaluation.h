@@ -84,6 +84,7 @@ typedef struct evaluation_options {
     int threads;
     cli_strings pairs;    /* "generator=source,source" */
     const char *baseline; /* the name of a method; NULL: the first is compared with the others */
+    const char *output;   /* the name of what the report goes to, for messages */
 } evaluation_options;
 
 /* Adds a method from streams of kind "score". NULL: its name is the detector's kind. STATUS_DATA

@@ -141,8 +141,8 @@ bool evaluation_write_json(const evaluation *v, const evaluation_options *o, FIL
     json_object_set_new(whole, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(whole, "methods", methods);
     json_object_set_new(whole, "differences", differences_array(v, o, e));
-    bool done = !e->status && number_json_print(whole, JSON_INDENT(1) | JSON_PRESERVE_ORDER, to,
-                                                "writing JSON", e);
+    bool done = !e->status &&
+                number_json_print(whole, JSON_INDENT(1) | JSON_PRESERVE_ORDER, to, o->output, e);
     json_decref(whole);
     return done;
 }

@@ -221,62 +221,61 @@ bool evaluation_add_stream(evaluation *v, const char *name, const cli_strings *i
 
 /* A pipe can be read once, but it must be looked at before: what comes out of it is put into a
    nameless file. */
-static FILE *open_spooled(const char *path, error *e)
+static int open_seekable(const char *path, error *e)
 {
     struct stat status;
-    int from = input_open(path, &status, e), to = from < 0 ? -1 : input_spool(from, path, e);
-    FILE *file = to < 0 ? NULL : fdopen(to, "rb");
-    if (to >= 0 && !file) {
-        error_set(e, STATUS_SYSTEM, "%s: ", path);
-        close(to);
-    }
-    if (from >= 0) close(from);
-    return file;
+    int file = input_open(path, &status, e);
+    if (file < 0 || S_ISREG(status.st_mode)) return file;
+    int spooled = input_spool(file, cli_input_name(path), e);
+    close(file);
+    return spooled;
 }
 
 /* A stream begins with a map; the first byte of a large one begins letters of UTF-8, too, but then
    the map would have 32768 keys or more. */
-static bool begins_stream(FILE *file)
+static bool begins_stream(int file)
 {
     unsigned char head[2] = {0};
-    size_t got = fread(head, 1, sizeof head, file);
-    rewind(file);
-    return stream_looks_like(head, got) && !(head[0] >= 0xde && head[1] >= 0x80);
+    ssize_t got = pread(file, head, sizeof head, lseek(file, 0, SEEK_CUR));
+    return got > 0 && stream_looks_like(head, (size_t)got) && !(head[0] >= 0xde && head[1] >= 0x80);
+}
+
+/* Both take the descriptor `file`. */
+
+static bool read_table_of(evaluation *v, method *m, int file, const char *path, error *e)
+{
+    FILE *table = fdopen(file, "rb");
+    if (!table) {
+        close(file);
+        return error_set(e, STATUS_SYSTEM, "%s: ", cli_input_name(path));
+    }
+    bool done = add_input(m, cli_input_name(path), e) && evaluation_read_table(v, m, table, e);
+    fclose(table);
+    return done;
+}
+
+static bool read_stream_of(evaluation *v, method *m, int file, const char *path, error *e)
+{
+    stream_reader *reader = stream_reader_open_at(file, path, kinds, e);
+    bool done = reader && read_stream(v, m, reader, e);
+    stream_reader_close(reader);
+    return done;
 }
 
 static bool read_file(evaluation *v, method *m, const char *path, error *e)
 {
-    char spooled[32];
-    struct stat status;
-    bool piped = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    FILE *file = piped ? open_spooled(path, e) : fopen(path, "rb");
-    if (!file) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    if (piped) snprintf(spooled, sizeof spooled, "/dev/fd/%d", fileno(file));
-    const char *input = piped ? spooled : path;
+    int file = m ? open_seekable(path, e) : -1;
+    if (file < 0) return false;
     m->is_table = !begins_stream(file);
-    bool done;
-    if (m->is_table) {
-        done = add_input(m, path, e) && evaluation_read_table(v, m, file, e);
-    } else {
-        stream_reader *reader = stream_reader_open(&(cli_strings){&input, 1, 1}, kinds, e);
-        done = reader && read_stream(v, m, reader, e);
-        stream_reader_close(reader);
-    }
-    fclose(file);
-    return done;
-}
-
-static bool read_named(evaluation *v, method *m, const char *path, error *e)
-{
-    return m && read_file(v, m, strcmp(path, "-") == 0 ? "/dev/stdin" : path, e);
+    return m->is_table ? read_table_of(v, m, file, path, e) : read_stream_of(v, m, file, path, e);
 }
 
 bool evaluation_add_file(evaluation *v, const char *name, const char *path, error *e)
 {
-    return read_named(v, new_method(v, name, e), path, e);
+    return read_file(v, new_method(v, name, e), path, e);
 }
 
 bool evaluation_add_run(evaluation *v, const char *name, const char *path, error *e)
 {
-    return read_named(v, new_run(v, name, e), path, e);
+    return read_file(v, new_run(v, name, e), path, e);
 }

@@ -12,9 +12,9 @@ typedef struct image_info {
     int width, height; /* as stored */
 } image_info;
 
-/* Limits for untrusted images. Memory of one decoding: the file and the part of it that a window
-   needs, 3 bytes a decoded pixel and, for progressive JPEGs, at most 6 bytes a stored pixel more (8
-   of CMYK). */
+/* Limits for untrusted images. Memory of one decoding: the file, as much again where a window is
+   cut out of a JPEG's scan, 3 bytes a decoded pixel and, for progressive JPEGs, at most 6 bytes a
+   stored pixel more (8 of CMYK). */
 typedef struct image_limits {
     int64_t pixels; /* most stored pixels */
     int64_t bytes;  /* longest file */

@@ -37,43 +37,48 @@ static void set_options(struct jpeg_compress_struct *c, const image *i, const jp
     c->write_JFIF_header = options->exif == NULL;
 }
 
+static void compress(struct jpeg_compress_struct *c, const image *i, const jpeg_options *options)
+{
+    jpeg_start_compress(c, TRUE);
+    if (options->exif)
+        jpeg_write_marker(c, JPEG_APP0 + 1, options->exif, (unsigned)options->exif_size);
+    while (c->next_scanline < c->image_height) {
+        JSAMPROW row = i->pixels + (size_t)3 * (size_t)i->width * c->next_scanline;
+        jpeg_write_scanlines(c, &row, 1);
+    }
+    jpeg_finish_compress(c);
+}
+
 bool jpeg_encode(const image *i, const jpeg_options *options, unsigned char **bytes, size_t *size,
                  error *e)
 {
-    /* libjpeg writes these through pointers only, at the end; the memory they live in outlasts a
-     * longjmp. */
+    /* In allocated memory, whose contents a longjmp leaves as they are. */
     struct {
+        struct jpeg_compress_struct c;
+        escape out;
         unsigned char *bytes;
         unsigned long size;
-    } * result;
+    } * work;
     if (options->exif_size > 65533)
         return error_set(e, STATUS_INTERNAL, "the EXIF block does not fit into a JPEG segment");
-    result = memory_zeroed(1, sizeof *result, e);
-    if (!result) return false;
-    struct jpeg_compress_struct c;
-    escape out = {0};
-    c.err = jpeg_std_error(&out.manager);
-    out.manager.error_exit = on_error;
-    if (setjmp(out.back)) {
-        jpeg_destroy_compress(&c);
-        free(result->bytes);
-        free(result);
-        return error_set(e, STATUS_SYSTEM, "encoding JPEG: %s", out.text);
+    work = memory_zeroed(1, sizeof *work, e);
+    if (!work) return false;
+    struct jpeg_compress_struct *c = &work->c;
+    c->err = jpeg_std_error(&work->out.manager);
+    work->out.manager.error_exit = on_error;
+    if (setjmp(work->out.back)) {
+        error_set(e, STATUS_SYSTEM, "encoding JPEG: %s", work->out.text);
+        free(work->bytes);
+        work->bytes = NULL;
+    } else {
+        jpeg_create_compress(c);
+        jpeg_mem_dest(c, &work->bytes, &work->size);
+        set_options(c, i, options);
+        compress(c, i, options);
     }
-    jpeg_create_compress(&c);
-    jpeg_mem_dest(&c, &result->bytes, &result->size);
-    set_options(&c, i, options);
-    jpeg_start_compress(&c, TRUE);
-    if (options->exif)
-        jpeg_write_marker(&c, JPEG_APP0 + 1, options->exif, (unsigned)options->exif_size);
-    while (c.next_scanline < c.image_height) {
-        JSAMPROW row = i->pixels + (size_t)3 * (size_t)i->width * c.next_scanline;
-        jpeg_write_scanlines(&c, &row, 1);
-    }
-    jpeg_finish_compress(&c);
-    jpeg_destroy_compress(&c);
-    *bytes = result->bytes;
-    *size = result->size;
-    free(result);
-    return true;
+    *bytes = work->bytes;
+    *size = work->size;
+    jpeg_destroy_compress(c);
+    free(work);
+    return *bytes != NULL;
 }

@@ -314,7 +314,8 @@ static char *vocabulary_load(const char *path, error *e)
     }
     if (got < 0) error_set(e, STATUS_DATA, "%s: cannot be unpacked", path);
     if (used >= FILE_LIMIT) error_set(e, STATUS_DATA, "%s: too large for a vocabulary", path);
-    gzclose(file);
+    int closed = gzclose(file); /* at an unexpected end gzread gives what there is */
+    if (closed != Z_OK) error_set(e, STATUS_DATA, "%s: is cut short", path);
     if (text) text[used] = 0;
     if (text && strlen(text) != used) error_set(e, STATUS_DATA, "%s: no text", path);
     if (!e->status) return text;

@@ -26,7 +26,8 @@ void stream_buffer_free(stream_buffer *b);
 /* Are all inputs regular files ("-": standard input may be one)? */
 bool stream_index_possible(const cli_strings *inputs);
 
-/* Maps the inputs and reads the first header. Errors as stream_reader_open's. A file that shrinks
+/* Maps the inputs, whose list must outlive the index, and reads the first header. Errors as
+   stream_reader_open's. A file that shrinks
    while it is mapped, or cannot be read, ends the program with STATUS_IO and a message. */
 stream_index *stream_index_open(const cli_strings *inputs, const char *const *kinds, error *e);
 /* The first header, valid until stream_index_close. */

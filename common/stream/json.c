@@ -116,6 +116,17 @@ static json_t *binary_to_json(const json_context *context, const msgpack_object_
 
 static json_t *value_to_json(const json_context *context, const msgpack_object *o);
 
+/* Of equal keys the first counts, as for whoever reads the record. Takes the value. */
+static bool set_first(json_t *object, const json_t *name, json_t *value)
+{
+    const char *key = json_string_value(name);
+    size_t length = json_string_length(name);
+    if (!json_object_getn(object, key, length))
+        return json_object_setn_new_nocheck(object, key, length, value) == 0;
+    json_decref(value);
+    return true;
+}
+
 static json_t *map_to_json(const json_context *context, const msgpack_object_map *map)
 {
     json_t *object = json_object();
@@ -124,9 +135,7 @@ static json_t *map_to_json(const json_context *context, const msgpack_object_map
         if (key->type != MSGPACK_OBJECT_STR) continue; /* the stream format knows no other keys */
         json_context inner = {context->header, context->key, &key->via.str, context->base64};
         json_t *name = text_to_json(key->via.str.ptr, key->via.str.size);
-        int failed = !name || json_object_setn_new_nocheck(object, json_string_value(name),
-                                                           json_string_length(name),
-                                                           value_to_json(&inner, &map->ptr[i].val));
+        bool failed = !name || !set_first(object, name, value_to_json(&inner, &map->ptr[i].val));
         json_decref(name);
         if (failed) {
             json_decref(object);
@@ -189,24 +198,48 @@ json_t *json_from_object(const msgpack_object *o)
     return value_to_json(&context, o);
 }
 
-char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
+/* This tool's entry alone; NULL when out of memory. */
+static json_t *own_provenance(const cli *c)
 {
     stream_chunk chunk = {0};
     msgpack_unpacked record;
     json_t *json = NULL;
     record_begin(&chunk, "provenance");
-    put_provenance(&chunk, c, previous);
+    put_provenance(&chunk, c, NULL);
     record_end(&chunk);
     msgpack_unpacked_init(&record);
     if (!chunk.failed && msgpack_unpack_next(&record, chunk.bytes.data, chunk.bytes.size, NULL) ==
                              MSGPACK_UNPACK_SUCCESS)
-        json = json_from_object(&record.data);
-    char *text = json_dumps(json_object_get(json, "provenance"), JSON_COMPACT);
-    if (!text) error_set(e, STATUS_SYSTEM, "out of memory");
-    json_decref(json);
+        json = json_from_object(object_get(&record.data, "provenance"));
     msgpack_unpacked_destroy(&record);
     stream_chunk_free(&chunk);
+    return json;
+}
+
+/* Takes the list. */
+static char *provenance_text(const cli *c, json_t *list, error *e)
+{
+    json_t *own = own_provenance(c);
+    if (!json_is_array(list)) {
+        json_decref(list);
+        list = json_array();
+    }
+    char *text = own && json_array_extend(list, own) == 0 ? json_dumps(list, JSON_COMPACT) : NULL;
+    if (!text) error_set(e, STATUS_SYSTEM, "out of memory");
+    json_decref(own);
+    json_decref(list);
     return text;
+}
+
+char *json_provenance(const cli *c, const msgpack_object *previous, error *e)
+{
+    const msgpack_object *list = object_get(previous, "provenance");
+    return provenance_text(c, list ? json_from_object(list) : NULL, e);
+}
+
+char *json_provenance_after(const cli *c, const char *previous, error *e)
+{
+    return provenance_text(c, previous ? json_loads(previous, 0, NULL) : NULL, e);
 }
 
 /* ---- From JSON ------------------------------------------------------------------------------ */

@@ -22,6 +22,8 @@ json_t *json_from_object(const msgpack_object *o);
 /* What put_provenance writes for what a tool makes (with provenance not left out), as the text of a
    JSON array; the caller frees. NULL and STATUS_SYSTEM when out of memory. */
 char *json_provenance(const cli *c, const msgpack_object *previous, error *e);
+/* The same after what such a text says already (NULL or no array: nothing). */
+char *json_provenance_after(const cli *c, const char *previous, error *e);
 
 /* The JSON in a file (caller json_decrefs), whose objects must not repeat a key. NULL on error:
    STATUS_NO_INPUT, STATUS_IO, or STATUS_DATA with the line. */

@@ -66,16 +66,20 @@ static bool fill_bytes(stream_reader *r, error *e)
     return true;
 }
 
-/* Opens the next input and looks at its first bytes. */
-static bool open_input(stream_reader *r, error *e)
+/* Looks at the first bytes of an input that is open. */
+static bool begin_input(stream_reader *r, error *e)
 {
-    struct stat status;
     r->at_end = r->counted = false;
-    r->descriptor = input_open(r->inputs.item[r->input], &status, e);
-    if (r->descriptor < 0) return false;
     while (r->end < HEAD_SIZE && !r->at_end)
         if (!fill_bytes(r, e)) return false;
     return stream_foreign_check(stream_reader_input(r), r->bytes, r->end, e);
+}
+
+static bool open_input(stream_reader *r, error *e)
+{
+    struct stat status;
+    r->descriptor = input_open(r->inputs.item[r->input], &status, e);
+    return r->descriptor >= 0 && begin_input(r, e);
 }
 
 /* ---- Values --------------------------------------------------------------------------------- */
@@ -242,17 +246,44 @@ static bool copy_inputs(stream_reader *r, const cli_strings *inputs, error *e)
     return true;
 }
 
-stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e)
+static stream_reader *reader_new(const cli_strings *inputs, error *e)
 {
     stream_reader *r = memory_zeroed(1, sizeof *r, e);
     if (!r) return NULL;
     r->descriptor = -1;
-    if (copy_inputs(r, inputs, e)) find_total(r);
-    if (!e->status && open_input(r, e) && begin_segment(r, e) > 0 &&
+    if (copy_inputs(r, inputs, e)) return r;
+    stream_reader_close(r);
+    return NULL;
+}
+
+/* The reader, its first header read, if the first input is `open`; else closes it. */
+static stream_reader *reader_begun(stream_reader *r, bool open, const char *const *kinds, error *e)
+{
+    if (open && begin_segment(r, e) > 0 &&
         stream_segment_usable(&r->segment, stream_reader_input(r), kinds, e))
         return r;
     stream_reader_close(r);
     return NULL;
+}
+
+stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e)
+{
+    stream_reader *r = reader_new(inputs, e);
+    if (!r) return NULL;
+    find_total(r);
+    return reader_begun(r, open_input(r, e), kinds, e);
+}
+
+stream_reader *stream_reader_open_at(int descriptor, const char *name, const char *const *kinds,
+                                     error *e)
+{
+    stream_reader *r = reader_new(&(cli_strings){&name, 1, 1}, e);
+    if (!r) {
+        close(descriptor);
+        return NULL;
+    }
+    r->descriptor = descriptor;
+    return reader_begun(r, begin_input(r, e), kinds, e);
 }
 
 const msgpack_object *stream_reader_header(const stream_reader *r)

@@ -15,6 +15,11 @@ typedef struct stream_reader stream_reader;
    NULL on error. `inputs` is copied. */
 stream_reader *stream_reader_open(const cli_strings *inputs, const char *const *kinds, error *e);
 
+/* The same of one input that is open, from where its descriptor stands, which the reader takes (it
+   is closed on errors, too). Messages call it `name` ("-": standard input). */
+stream_reader *stream_reader_open_at(int descriptor, const char *name, const char *const *kinds,
+                                     error *e);
+
 /* The header of the current segment (a map), valid until a record of a later segment is read. */
 const msgpack_object *stream_reader_header(const stream_reader *r);
 

@@ -144,12 +144,10 @@ bool model_setup_prompts(const model *m, const trainer_options *options, const t
 
 /* ---- What the file says --------------------------------------------------------------------- */
 
-bool model_setup_describe(model *m, const task_list *tasks, char *provenance, error *e)
+bool model_setup_tasks(model *m, const task_list *tasks, error *e)
 {
     json_t *json = task_list_json(tasks);
     free(m->tasks);
-    free(m->provenance);
-    m->provenance = provenance;
     m->tasks = number_json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return m->tasks || error_set(e, STATUS_SYSTEM, "out of memory");

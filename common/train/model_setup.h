@@ -20,7 +20,7 @@ model *model_setup_resume(const trainer_options *options, const task_list *tasks
 bool model_setup_prompts(const model *m, const trainer_options *options, const task_list *tasks,
                          const char *input, token_sequences *out, error *e);
 
-/* Gives the model tasks and provenance (taken over; may be NULL) for its file. */
-bool model_setup_describe(model *m, const task_list *tasks, char *provenance, error *e);
+/* Gives the model the tasks that its file will have. STATUS_SYSTEM when out of memory. */
+bool model_setup_tasks(model *m, const task_list *tasks, error *e);
 
 #endif

@@ -386,9 +386,10 @@ static bool resume_model(trainer *t, const checkpoint_state *resumed, error *e)
 
 static bool describe_model(trainer *t, error *e)
 {
-    char *provenance = t->provenance;
+    free(t->model->provenance);
+    t->model->provenance = t->provenance;
     t->provenance = NULL;
-    return model_setup_describe(t->model, t->tasks, provenance, e);
+    return model_setup_tasks(t->model, t->tasks, e);
 }
 
 static bool open_logs(trainer *t, const checkpoint_state *resumed, error *e)

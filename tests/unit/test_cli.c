@@ -32,6 +32,9 @@ static void first_error_sticks(void **state)
     errno = ENOENT;
     error_set(&system, STATUS_NO_INPUT, "y: ");
     assert_string_equal(system.text, "y: No such file or directory");
+    error given = {0};
+    error_set(&given, STATUS_USAGE, "unknown option %s", "--x: ");
+    assert_string_equal(given.text, "unknown option --x: ");
 }
 
 static void long_errors_lose_their_middle(void **state)

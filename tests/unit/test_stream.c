@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "cli/random.h"
+#include "stream/json.h"
 #include "stream/number.h"
 #include "stream/reader.h"
 #include "stream/record.h"
@@ -277,6 +278,22 @@ static void reader_keeps_its_inputs(void **state)
     unlink(path);
 }
 
+static void of_equal_keys_the_first_is_printed(void **state)
+{
+    static const char twice[] = "\x82\xa1x\x01\xa1x\x02";
+    msgpack_unpacked read;
+    msgpack_unpacked_init(&read);
+    assert_int_equal(msgpack_unpack_next(&read, twice, sizeof twice - 1, NULL),
+                     MSGPACK_UNPACK_SUCCESS);
+    json_t *json = json_from_object(&read.data);
+    int64_t value = 0;
+    assert_true(object_integer(&read.data, "x", &value));
+    assert_int_equal(value, 1);
+    assert_int_equal(json_integer_value(json_object_get(json, "x")), 1);
+    json_decref(json);
+    msgpack_unpacked_destroy(&read);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +305,7 @@ int main(void)
         cmocka_unit_test(reasons_lose_the_name_they_begin_with),
         cmocka_unit_test(writer_refuses_what_readers_refuse),
         cmocka_unit_test(reader_keeps_its_inputs),
+        cmocka_unit_test(of_equal_keys_the_first_is_printed),
     };
     return RUN_TESTS(tests);
 }

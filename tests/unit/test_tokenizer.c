@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static void words_are(const char *text, const char *const *expected)
 {
@@ -115,6 +116,37 @@ static void test_texts_are_bounded(void **state)
     tokenizer_free(t);
 }
 
+static void write_bytes(const char *path, const unsigned char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+static void test_a_compressed_list_cut_anywhere_is_refused(void **state)
+{
+    char path[] = "/tmp/blades_test_XXXXXX";
+    unsigned char bytes[1000];
+    close(mkstemp(path));
+    gzFile packed = gzopen(path, "wb");
+    for (char c = 'b'; c < 'p'; c++) gzprintf(packed, "a %c\n", c);
+    assert_int_equal(gzclose(packed), Z_OK);
+    FILE *file = fopen(path, "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_in_range(size, 20, sizeof bytes - 1);
+    for (size_t kept = 1; kept <= size; kept++) {
+        error e = {0};
+        write_bytes(path, bytes, kept);
+        tokenizer *t = tokenizer_read_merges(path, &e);
+        assert_int_equal(e.status, kept < size ? STATUS_DATA : 0);
+        assert_int_equal(t != NULL, kept == size);
+        tokenizer_free(t);
+    }
+    unlink(path);
+}
+
 static void test_ids_are_those_of_clip(void **state)
 {
     const char *data = getenv("BLADES_DATA");
@@ -157,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_words_get_sorted_ids),
         cmocka_unit_test(test_pairs_are_merged_in_the_order_of_the_list),
         cmocka_unit_test(test_texts_are_bounded),
+        cmocka_unit_test(test_a_compressed_list_cut_anywhere_is_refused),
         cmocka_unit_test(test_ids_are_those_of_clip),
     };
     return RUN_TESTS(tests);
