@@ -477,6 +477,42 @@ END
   [[ "$stderr" == *"coco.json: 1 annotation of other categories than faces"* ]]
 }
 
+@test "COCO: ears and shoulders that nobody labelled are on the nose, and the face is found by what there is" {
+  photos
+  coco() { # FILE ANNOTATIONS
+    echo '{"type":"instances","images":[{"id":1,"file_name":"000000.jpg"}],"annotations":['"$2"']}' >"$1"
+  }
+  coco boxes.json '{"image_id":1,"bbox":[0,0,65,60]},{"image_id":1,"bbox":[50,30,70,90]}'
+  rest=$(printf ',0,0,0%.0s' $(seq 14))
+  coco marks.json '{"image_id":1,"keypoints":[90,80,2,110,60,2,70,60,1'"$rest"']}'
+  face-locate -q -a boxes.json -a marks.json photos.msgpack | stream-dump | grep 000000 >out
+  grep -q '"box":\[50.0,30.0,120.0,120.0\],"scheme":"7","landmarks":\[90.0,80.0,110.0,60.0,70.0,60.0\(,90.0,80.0\)\{4\}\]' out
+  grep -q '"box":\[0.0,0.0,65.0,60.0\]}' out
+}
+
+@test "null says nothing, and an entry without faces takes none away" {
+  photos
+  echo '{"path":"000000.jpg","faces":[{"box":[1,2,30,40],"mood":null}],"split":null,"label":null,"source":"a"}' >null.json
+  echo '{"path":"000000.jpg","label":"generated","split":"val"}' >keys.json
+  face-locate -q -a null.json photos.msgpack -o one.msgpack
+  stream-dump one.msgpack | grep -q '"faces":\[{"box":\[1.0,2.0,30.0,40.0\]}\],"source":"a"}'
+  face-locate -q -a null.json -a keys.json photos.msgpack -o both.msgpack
+  stream-dump both.msgpack | grep -q '"split":"val"'
+  for whole in "" --whole; do
+    face-locate -q $whole -a keys.json one.msgpack -o two.msgpack
+    stream-dump two.msgpack | grep -q '"faces":\[{"box":\[1.0,2.0,30.0,40.0\]}\],"source":"a","label":"generated","split":"val"}'
+  done
+}
+
+@test "a named pipe in a folder of annotations is refused, not waited for" {
+  photos
+  mkdir folder
+  mkfifo folder/000000.npy
+  run timeout 5 face-locate -q -a folder photos.msgpack -o out.msgpack
+  assert_status 65
+  [[ "$output" == "face-locate: folder/000000.npy: not a regular file" ]]
+}
+
 @test "COCO: a size that is not the photo's, turned as the options say, is an error record that says what to do" {
   mkdir t
   "$make_faces" turned t # upright 120 x 160

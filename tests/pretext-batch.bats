@@ -244,7 +244,7 @@ END
   run batch --batch 48 f
   assert_status 65
   [[ "$output" == *"faces to train on, but a batch has 48"* ]]
-  faces 60 12 >g
+  SAID=8 faces 60 12 >g
   cat f g >both
   run batch --batch 4 both -o b
   assert_status 65
@@ -502,6 +502,50 @@ sides() { # FILE: faces of both sides, as the header says
   run batch --batch 8 f -o b
   assert_status 65
   [[ "$output" == *"f: the header: the preprocessing's scale is no number from 0 to 100" ]]
+}
+
+@test "faces that were cropped or resized otherwise are refused, in a file and on a pipe" {
+  faces 40 8 photographic warp >f
+  STEPS=12 faces 40 8 photographic warp >g
+  check() {
+    run batch --batch 8 --size 8 "$@" -o b
+    assert_status 65
+    [[ "$output" == *"$wrong: its faces are cropped or resized otherwise"* ]]
+    [ ! -e b ]
+  }
+  wrong=g check f g
+  wrong=f check g f
+  wrong=pipe
+  mkfifo pipe
+  cat f g >pipe &
+  check pipe
+  batch --batch 8 g g -o b
+}
+
+@test "a face that cannot be decoded is one error record, in however many windows it is" {
+  faces 400 8 photographic warp | edit 's/(photo[0-3].jpg#.\/(?:(?!\xa6source).)*)\xa6source(\xa4rare|\xa6common)/$1\xa5split\xa3val/gs;
+    s/\xa6source(\xa4rare|\xa6common)/\xa5split\xa5train/g; s/(photo1.jpg#0\/warp(?:(?!\xa6coding).)*\xa6coding)\xa3raw/$1\xa3png/s' >f
+  batch --batch 8 --max-errors 1 f -o b
+  [ "$(stream-dump b | grep -c '"type":"error".*photo1.jpg#0/warp')" = 1 ]
+  cat f | batch --batch 8 --max-errors 1 --window 40 -o b 2>error
+  [ "$(stream-dump b | grep -c '"type":"error".*photo1.jpg#0/warp')" = 1 ]
+}
+
+@test "on a pipe, too, all faces of a photo are on the side that one of them names" {
+  faces 400 4 photographic |
+    edit 's/([13579].jpg#1\/photographic(?:(?!\xa6source).)*)\xa6source(\xa4rare|\xa6common)/$1\xa5split\xa3val/gs' >f
+  cat f | batch --batch 8 --window 51 -o b 2>error
+  for side in train val; do ids $side b | sed 's/#.*//' | sort -u >$side; done
+  [ "$(wc -l <val)" -ge 80 ]
+  [ -z "$(comm -12 train val)" ]
+}
+
+@test "a file that does not fit into the address space is out of memory, not an error of reading" {
+  case $(command -v pretext-batch) in */sanitize/*) skip "sanitizers need more address space than there is" ;; esac
+  faces 40 4 >f
+  truncate -s 8G f
+  run bash -c "ulimit -v 2000000; pretext-batch -q -j 1 --tasks $TASKS/small.json f -o b"
+  assert_status 71
 }
 
 @test "faces whose records are apart are warned of on a pipe, and a key that no face has is refused" {

@@ -211,7 +211,7 @@ static void record_put(run *r, const stream_record *in, const gathered *g, strea
 {
     static const char *const own[] = {"faces", NULL};
     static const char *const none[] = {NULL};
-    bool keeps = g->faces.count == 0 && !g->found;
+    bool keeps = g->faces.count == 0 && (!g->found || face_count(&in->object) > 0);
     record_begin(k, "photo");
     put_rest(k, r->c, &in->object, keeps ? none : own);
     if (!keeps) faces_put(k, &g->faces);

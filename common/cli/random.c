@@ -14,14 +14,29 @@ static uint64_t splitmix64(uint64_t *state)
     return z ^ z >> 31;
 }
 
-random_state random_keyed(uint64_t seed, const char *name, uint64_t index)
+static uint64_t hash_text(const char *text, uint64_t basis)
+{
+    return hash_bytes(text, strlen(text), basis);
+}
+
+static random_state random_hashed(uint64_t seed, uint64_t name, uint64_t index)
 {
     uint64_t state = seed;
-    state = splitmix64(&state) ^ hash_bytes(name, strlen(name), HASH_BASIS);
+    state = splitmix64(&state) ^ name;
     state = splitmix64(&state) ^ index;
     random_state r;
     for (int i = 0; i < 4; i++) r.word[i] = splitmix64(&state);
     return r;
+}
+
+random_state random_keyed(uint64_t seed, const char *name, uint64_t index)
+{
+    return random_hashed(seed, hash_text(name, HASH_BASIS), index);
+}
+
+random_state random_keyed_of(uint64_t seed, const char *kind, const char *name, uint64_t index)
+{
+    return random_hashed(seed, hash_text(name, hash_text("/", hash_text(kind, HASH_BASIS))), index);
 }
 
 static uint64_t rotate_left(uint64_t x, int k)

@@ -13,6 +13,8 @@ typedef struct random_state {
 
 /* A generator for one purpose: (seed, name, index), e.g. (--seed, face id, epoch). */
 random_state random_keyed(uint64_t seed, const char *name, uint64_t index);
+/* The same of the name kind/name. */
+random_state random_keyed_of(uint64_t seed, const char *kind, const char *name, uint64_t index);
 uint64_t random_bits(random_state *r);
 double random_uniform(random_state *r);                 /* [0, 1), 53 bits */
 uint64_t random_below(random_state *r, uint64_t limit); /* 0..limit-1 without bias; limit >= 1 */

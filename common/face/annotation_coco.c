@@ -10,20 +10,23 @@
 
 enum { NUMBERS_MOST = 3 * 200 };
 
+enum { SEVEN = 7, SEVEN_NOSE = 0, SEVEN_FACE = 3 }; /* nose and eyes, then ears and shoulders */
+
 /* x, y, visibility triples; a point with visibility 0 is not there. The first seven of the 17
-   points of a person are FDF's seven. */
+   points of a person are FDF's seven; ears and shoulders, which serve nothing, are put on the nose
+   when they are not there. */
 static int keypoints_read(const json_t *object, const char *key, double *landmarks)
 {
     double triples[NUMBERS_MOST];
     int numbers = json_numbers(json_object_get(object, key), 0, triples, NUMBERS_MOST);
-    int points = numbers / 3 == 17 ? 7 : numbers / 3;
+    int points = numbers / 3 == 17 ? SEVEN : numbers / 3;
     if (numbers <= 0 || numbers % 3 != 0 || !landmark_scheme_known(points)) return 0;
     for (int i = 0; i < points; i++) {
         bool seen = triples[3 * i + 2] > 0;
-        bool needed = points != 7 || i < 3; /* ears and shoulders serve nothing */
-        if (!seen && needed) return 0;
-        landmarks[2 * i] = triples[3 * i];
-        landmarks[2 * i + 1] = triples[3 * i + 1];
+        if (!seen && (points != SEVEN || i < SEVEN_FACE)) return 0;
+        int from = seen ? i : SEVEN_NOSE;
+        landmarks[2 * i] = triples[3 * from];
+        landmarks[2 * i + 1] = triples[3 * from + 1];
     }
     return points;
 }

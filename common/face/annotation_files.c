@@ -20,15 +20,48 @@ static bool suffix_is(const char *path, const char *suffix)
     return length > end && strcmp(path + length - end, suffix) == 0;
 }
 
-/* JSON whose first key is a number is FDF's; with one of COCO's keys it is COCO's. */
-static annotation_format json_format(const char *head)
+/* What a key of a JSON file's first object says about its format; AUTO: nothing. */
+static annotation_format key_format(const char *key, size_t length)
 {
-    static const char *const coco[] = {"\"images\"",     "\"annotations\"", "\"info\"",
-                                       "\"categories\"", "\"licenses\"",    NULL};
-    head += strcspn(head, "\"");
-    if (head[0] == '"' && head[1] >= '0' && head[1] <= '9') return FORMAT_FDF;
-    for (int i = 0; coco[i] != NULL; i++) {
-        if (strncmp(head, coco[i], strlen(coco[i])) == 0) return FORMAT_COCO;
+    static const struct {
+        const char *key;
+        annotation_format format;
+    } telling[] = {{"images", FORMAT_COCO},   {"annotations", FORMAT_COCO},
+                   {"info", FORMAT_COCO},     {"categories", FORMAT_COCO},
+                   {"licenses", FORMAT_COCO}, {"path", FORMAT_LINES},
+                   {"id", FORMAT_LINES},      {"faces", FORMAT_LINES}};
+    if (length > 0 && key[0] >= '0' && key[0] <= '9') return FORMAT_FDF;
+    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++) {
+        if (text_is(key, length, telling[i].key)) return telling[i].format;
+    }
+    return FORMAT_AUTO;
+}
+
+/* Bytes of a JSON text from its opening quote to behind the closing one, or to the end. */
+static size_t quoted_length(const char *at, size_t size)
+{
+    size_t i = 1;
+    while (i < size && at[i] != '"') i += at[i] == '\\' ? 2 : 1;
+    return i < size ? i + 1 : size;
+}
+
+/* The format by the first of the object's own keys that tells it. */
+static annotation_format json_format(const char *object, size_t size)
+{
+    int depth = 0;
+    bool key = false; /* comes next, at depth 1 */
+    for (size_t i = 0; i < size; i++) {
+        char c = object[i];
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        if (depth == 0) break;
+        if (c == '{' || c == ',') key = true;
+        if (c != '"') continue;
+        size_t length = quoted_length(object + i, size - i);
+        annotation_format format = FORMAT_AUTO;
+        if (depth == 1 && key && length >= 2) format = key_format(object + i + 1, length - 2);
+        if (format != FORMAT_AUTO) return format;
+        key = false;
+        i += length - 1;
     }
     return FORMAT_LINES;
 }
@@ -43,7 +76,7 @@ static annotation_format format_guess(const char *path, const char *bytes, size_
     const char *start = head + strspn(head, " \t\r\n");
     if (*start == '<') return FORMAT_DLIB;
     if (strncmp(start, "version", 7) == 0 || suffix_is(path, ".pts")) return FORMAT_PTS;
-    if (*start == '{') return json_format(start + 1);
+    if (*start == '{') return json_format(bytes + (start - head), size - (size_t)(start - head));
     bool columns = strncmp(start, "image_id", 8) == 0;
     if (columns || (*start >= '0' && *start <= '9')) return FORMAT_CELEBA;
     return FORMAT_LINES;
@@ -129,7 +162,20 @@ static int point_files(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* Sub-folders, and files called .pts and .npy, in the order of their names. */
+/* What lies in a folder: another, or a file called .pts or .npy. */
+static bool inner_read(annotations *a, const char *path, annotation_format format, int depth,
+                       error *e)
+{
+    struct stat s = {0};
+    bool there = stat(path, &s) == 0, points = suffix_is(path, ".pts") || suffix_is(path, ".npy");
+    if (!points && !S_ISDIR(s.st_mode)) return true;
+    if (there && !S_ISDIR(s.st_mode) && !S_ISREG(s.st_mode)) {
+        return error_set(e, STATUS_DATA, "%s: not a regular file", path);
+    }
+    return path_read(a, path, format, depth, e);
+}
+
+/* In the order of their names. */
 static bool folder_read(annotations *a, const char *path, annotation_format format, int depth,
                         error *e)
 {
@@ -144,11 +190,7 @@ static bool folder_read(annotations *a, const char *path, annotation_format form
         if (done) inner = memory_allocate(size, 1, e);
         if (inner != NULL) {
             snprintf(inner, size, "%s/%s", path, list[i]->d_name);
-            struct stat s;
-            bool folder = stat(inner, &s) == 0 && S_ISDIR(s.st_mode);
-            if (folder || suffix_is(inner, ".pts") || suffix_is(inner, ".npy")) {
-                done = path_read(a, inner, format, depth + 1, e);
-            }
+            done = inner_read(a, inner, format, depth + 1, e);
         } else {
             done = false;
         }

@@ -50,11 +50,17 @@ static size_t blanks_skip(const char *bytes, size_t size, size_t at)
     return at;
 }
 
-/* A copy of an object without some keys; NULL when nothing is left. */
+/* A copy of an object without some keys and without those that are null, which say nothing; NULL
+   when nothing is left. */
 static json_t *rest_of(const json_t *object, const char *const *without)
 {
-    json_t *rest = json_copy((json_t *)object);
+    json_t *all = (json_t *)object, *rest = json_copy(all), *value;
+    const char *key;
     for (; rest != NULL && *without != NULL; without++) json_object_del(rest, *without);
+    json_object_foreach(all, key, value)
+    {
+        if (json_is_null(value)) json_object_del(rest, key);
+    }
     if (rest != NULL && json_object_size(rest) == 0) {
         json_decref(rest);
         return NULL;

@@ -137,6 +137,15 @@ bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e)
     return true;
 }
 
+bool preprocessing_equal(const preprocessing *a, const preprocessing *b)
+{
+    bool equal = a->scale == b->scale && a->size == b->size && a->step_count == b->step_count;
+    for (int i = 0; equal && i < a->step_count; i++)
+        equal = a->step[i].side == b->step[i].side && a->step[i].how == b->step[i].how;
+    for (int i = 0; i < 3; i++) equal &= a->mean[i] == b->mean[i] && a->std[i] == b->std[i];
+    return equal;
+}
+
 /* ---- Pixels --------------------------------------------------------------------------------- */
 
 int window_begin(int play, double share)

@@ -41,6 +41,8 @@ void preprocessing_put(stream_chunk *k, const preprocessing *p);
    have them. STATUS_DATA when something makes no sense. */
 bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e);
 
+bool preprocessing_equal(const preprocessing *a, const preprocessing *b);
+
 /* Offset of a window that is `play` pixels smaller than its image: share 0 puts it at the start,
    1/2 in the middle, 1 at the end. */
 int window_begin(int play, double share);

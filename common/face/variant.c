@@ -69,22 +69,13 @@ manipulation variant_draw(const variant_options *options, const char *face_id, i
     return wanted[random_below(&r, (uint64_t)count)];
 }
 
-static random_state variant_random(const variant_options *options, const char *face_id,
-                                   const char *name, int64_t draw)
-{
-    char key[4096];
-    /* An id beyond this length is cut: its variants then share choices with its namesakes'. */
-    snprintf(key, sizeof key, "%s/%.4000s", name, face_id);
-    return random_keyed(options->seed, key, (uint64_t)draw);
-}
-
 variant variant_choose(const variant_options *options, const char *face_id, manipulation what,
                        int64_t draw, const region regions[REGION_COUNT], int size)
 {
     static const double ratios[] = {0.75, 1, 1, 1};
     variant v = {.what = what, .draw = draw, .affine = options->affine};
-    random_state r =
-        variant_random(options, face_id, manipulation_name(what, options->affine), draw);
+    random_state r = random_keyed_of(options->seed, manipulation_name(what, options->affine),
+                                     face_id, (uint64_t)draw);
     if (is_flip(what)) {
         face_region which = (face_region)table[what].region;
         v.region = regions[which];

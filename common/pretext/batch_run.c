@@ -24,7 +24,6 @@ typedef struct batch_work {
     batch_run *run;
     batch_scratch *scratch; /* one a thread */
     batch_item *free_items; /* used again and again */
-    bool *reported;         /* variants that became error records */
     int64_t step, end;      /* within the run */
     size_t batch;
     int sides; /* 1: no validation */
@@ -110,8 +109,8 @@ static bool report_failures(batch_work *w, const batch_item *item, error *e)
     for (int side = 0; side < w->sides; side++) {
         for (size_t i = 0; i < item->failed[side]; i++) {
             const batch_failure *failure = &item->failures[side][i];
-            if (w->reported[failure->variant]) continue;
-            w->reported[failure->variant] = true;
+            if (w->run->faces->variant[failure->variant].reported) continue;
+            w->run->faces->variant[failure->variant].reported = true;
             const msgpack_object *record = get_record(b, failure->variant, &buffer, e);
             if (!record) break;
             char *id = object_text_copy(record, "id");
@@ -163,7 +162,6 @@ static bool open_work(batch_work *w, error *e)
 {
     const batch_run *run = w->run;
     w->scratch = memory_zeroed((size_t)run->c->threads, sizeof *w->scratch, e);
-    w->reported = memory_zeroed(run->builder.faces->variant_count + 1, sizeof *w->reported, e);
     for (int i = 0; w->scratch && i < run->c->threads; i++)
         if (!batch_scratch_open(&w->scratch[i], &run->builder, w->batch, e)) return false;
     return e->status == 0;
@@ -173,7 +171,6 @@ static void close_work(batch_work *w)
 {
     for (int i = 0; w->scratch && i < w->run->c->threads; i++) batch_scratch_close(&w->scratch[i]);
     free(w->scratch);
-    free(w->reported);
     while (w->free_items) {
         batch_item *item = w->free_items;
         w->free_items = item->next_free;

@@ -133,6 +133,7 @@ static bool write_batches(window_job *j, sampler *s, error *e)
     const batch_settings *settings = w->settings;
     batch_run run = {.c = w->c,
                      .writer = w->writer,
+                     .faces = &w->input->faces,
                      .builder = {.faces = &w->input->faces,
                                  .sampler = s,
                                  .store = &w->input->store,

@@ -301,11 +301,23 @@ int catalog_add(catalog *c, const msgpack_object *record, stream_place place, er
     return 1;
 }
 
+static bool begins_face(const catalog *c, const msgpack_object *record, record_facts *facts)
+{
+    error why = {0};
+    return read_facts(c, record, facts, &why) == RECORD_FACE && find_face(c, &facts->face) < 0;
+}
+
 bool catalog_begins_face(const catalog *c, const msgpack_object *record)
 {
     record_facts facts;
-    error why = {0};
-    return read_facts(c, record, &facts, &why) == RECORD_FACE && find_face(c, &facts.face) < 0;
+    return begins_face(c, record, &facts);
+}
+
+bool catalog_begins_photo(const catalog *c, const msgpack_object *record)
+{
+    record_facts facts;
+    return begins_face(c, record, &facts) &&
+           (c->face_count == 0 || facts.face.photo != c->face[c->face_count - 1].photo);
 }
 
 /* ---- Grouping ------------------------------------------------------------------------------- */

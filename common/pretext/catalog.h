@@ -16,6 +16,7 @@ typedef struct face_variant {
     stream_place place;
     uint32_t face;
     uint32_t manipulation; /* number of its name in `manipulations` */
+    bool reported;         /* an error record says that it cannot be decoded */
 } face_variant;
 
 typedef struct catalog_face {
@@ -70,6 +71,8 @@ bool catalog_open(catalog *c, const catalog_options *options, task_list *tasks, 
 int catalog_add(catalog *c, const msgpack_object *record, stream_place place, error *why, error *e);
 /* Would the record be added, and is its face a new one? */
 bool catalog_begins_face(const catalog *c, const msgpack_object *record);
+/* Is its photo another than that of the face before, too? */
+bool catalog_begins_photo(const catalog *c, const msgpack_object *record);
 
 /* The name under which a manipulation is counted and drawn: "affine" is another way to warp. */
 const char *manipulation_drawn_name(const char *name);

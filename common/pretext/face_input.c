@@ -3,6 +3,7 @@
 
 #include "cli/input.h"
 #include "cli/memory.h"
+#include "face/preprocessing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 static const char *const kinds[] = {"face", NULL};
 
-enum { SEEN_MOST = 1 << 20 };
+enum { SEEN_MOST = 1 << 20, PHOTO_FACES_MOST = 1000 };
 
 static bool add_problem(face_input *in, stream_place place, const char *reason, error *e)
 {
@@ -47,6 +48,33 @@ static bool name_conflict(const face_input *in, error *e)
     return false;
 }
 
+/* ---- Headers -------------------------------------------------------------------------------- */
+
+static bool faces_made(const msgpack_object *header, preprocessing *how, error *e)
+{
+    *how = (preprocessing){PREPROCESSING_CLIP};
+    return preprocessing_get(how, object_get(header, "preprocessing"), e) ||
+           error_context(e, "the header");
+}
+
+/* One model learns from faces that are all cropped and resized in one way: another would tell their
+   sources apart. */
+static bool check_header(face_input *in, int64_t segment, const msgpack_object *header,
+                         const char *input, error *e)
+{
+    preprocessing first, now;
+    if (segment == in->segment) return true;
+    in->segment = segment;
+    if (faces_made(face_input_header(in), &first, e) && faces_made(header, &now, e) &&
+        !preprocessing_equal(&first, &now))
+        error_set(e, STATUS_DATA,
+                  "its faces are cropped or resized otherwise than the first ones (see "
+                  "`preprocessing` in both headers); make all with the same options");
+    return e->status == 0 || error_context(e, "%s", input);
+}
+
+/* ---- Records -------------------------------------------------------------------------------- */
+
 /* 1: the record is needed again; 0: it is left out; -1 on error. */
 static int add_record(face_input *in, const msgpack_object *record, bool is_error,
                       stream_place place, error *e)
@@ -66,8 +94,13 @@ static bool read_index(face_input *in, error *e)
     msgpack_object record;
     bool is_error;
     int found;
-    while ((found = stream_index_next(in->store.index, &place, &record, &is_error, e)) > 0)
-        if (add_record(in, &record, is_error, place, e) < 0) return false;
+    while ((found = stream_index_next(in->store.index, &place, &record, &is_error, e)) > 0) {
+        if (!check_header(in, stream_index_segment(in->store.index),
+                          stream_index_segment_header(in->store.index),
+                          cli_input_name(in->inputs->item[place.file]), e) ||
+            add_record(in, &record, is_error, place, e) < 0)
+            return false;
+    }
     return found == 0;
 }
 
@@ -105,6 +138,16 @@ static uint32_t input_number(face_input *in)
     return in->file;
 }
 
+/* Does the record belong to the window after this one? A photo stays together, lest its faces stand
+   on both sides of the split, unless it has too many of them. */
+static bool ends_window(const face_input *in, const stream_record *record, size_t limit)
+{
+    if (in->faces.face_count < limit || record->is_error) return false;
+    return in->faces.face_count < limit + PHOTO_FACES_MOST
+               ? catalog_begins_photo(&in->faces, &record->object)
+               : catalog_begins_face(&in->faces, &record->object);
+}
+
 /* Adds the records of faces until there are `limit` of them, and the first record of the next stays
    pending. */
 static bool read_window(face_input *in, size_t limit, error *e)
@@ -114,8 +157,12 @@ static bool read_window(face_input *in, size_t limit, error *e)
     in->pending = NULL;
     if (record && !add_owned(in, record, input_number(in), e)) return false;
     while ((found = stream_reader_next(in->reader, &record, e)) > 0) {
-        bool full = in->faces.face_count >= limit;
-        if (full && !record->is_error && catalog_begins_face(&in->faces, &record->object)) {
+        if (!check_header(in, record->segment, stream_reader_header(in->reader),
+                          stream_reader_input(in->reader), e)) {
+            stream_record_free(record);
+            return false;
+        }
+        if (ends_window(in, record, limit)) {
             in->pending = record;
             break;
         }
@@ -124,14 +171,17 @@ static bool read_window(face_input *in, size_t limit, error *e)
     return found >= 0;
 }
 
-static bool keep_record(face_input *in, face_store *old, stream_place from, stream_buffer *buffer,
-                        error *e)
+static bool keep_record(face_input *in, face_store *old, const face_variant *variant,
+                        stream_buffer *buffer, error *e)
 {
-    stream_place place;
+    stream_place from = variant->place, place;
     if (!face_store_add(&in->store, face_store_take(old, from), from.file, &place, e)) return false;
     const msgpack_object *record = face_store_get(&in->store, place, buffer);
     if (!record) return error_set(e, STATUS_SYSTEM, "out of memory");
-    return add_stored(in, record, false, place, e);
+    size_t count = in->faces.variant_count;
+    bool added = add_stored(in, record, false, place, e);
+    if (in->faces.variant_count > count) in->faces.variant[count].reported = variant->reported;
+    return added;
 }
 
 /* Moves the records of the kept faces, each listed once, out of the window before. */
@@ -146,7 +196,7 @@ static bool keep_records(face_input *in, const uint32_t *kept, size_t count, fac
     for (size_t i = 0; good && i < count; i++) {
         const catalog_face *face = &before.face[kept[i]];
         for (uint32_t k = face->first; good && k < face->first + face->count; k++)
-            good = keep_record(in, old, before.variant[k].place, &buffer, e);
+            good = keep_record(in, old, &before.variant[k], &buffer, e);
     }
     stream_buffer_free(&buffer);
     catalog_close(&before);

@@ -29,6 +29,7 @@ typedef struct face_input {
     object_copy header;       /* the first header of a pipe */
     stream_record *pending;   /* the first record of the next window */
     uint32_t file;            /* number of the input that is being read from a pipe */
+    int64_t segment;          /* number of the one whose header was checked last */
     int64_t windows;          /* read so far */
     bool whole;               /* this window is all there is */
     bool more;                /* another one follows */

@@ -283,6 +283,8 @@ static bool read_cuts(task *t, const json_t *map, error *e)
     }
     t->cuts[0] = (float)json_number_value(low);
     t->cuts[1] = (float)json_number_value(high);
+    if (!isfinite(t->cuts[0]) || !isfinite(t->cuts[1]))
+        return error_set(e, STATUS_DATA, "cuts must be within the range of float32");
     return true;
 }
 

@@ -31,8 +31,9 @@ struct stream_index {
     size_t expected, kept; /* bytes of the file asked for; first byte not given back */
     bool file_counted;     /* a segment of this file was read */
     stream_segment segment;
-    msgpack_unpacked record; /* of the first pass */
-    msgpack_unpacked header;
+    msgpack_unpacked record;         /* of the first pass */
+    msgpack_unpacked header;         /* the first */
+    msgpack_unpacked segment_header; /* empty in the first segment */
 };
 
 static const char *input_name(const stream_index *x)
@@ -78,7 +79,9 @@ static bool map_input(stream_index *x, error *e)
     if (start >= status.st_size) f->size = 0;
     if (f->size == 0) return true;
     void *bytes = mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->descriptor, 0);
-    if (bytes == MAP_FAILED) return error_set(e, STATUS_IO, "%s: cannot map: ", input_name(x));
+    if (bytes == MAP_FAILED)
+        return error_set(e, errno == ENOMEM ? STATUS_SYSTEM : STATUS_IO,
+                         "%s: cannot map: ", input_name(x));
     f->bytes = bytes;
     (void)madvise(bytes, f->size, MADV_RANDOM); /* no reading around: it is asked for */
     return true;
@@ -157,6 +160,15 @@ static int next_file(stream_index *x, error *e)
     return begin_file(x, e) ? 1 : -1;
 }
 
+/* The map just read is a header. */
+static void keep_header(stream_index *x)
+{
+    msgpack_unpacked *kept = x->segment.count > 1 ? &x->segment_header : &x->header;
+    msgpack_unpacked before = *kept;
+    *kept = x->record;
+    x->record = before;
+}
+
 /* The next map, whatever it is: 1, 0 at the end, -1 on error. */
 static int next_part(stream_index *x, stream_place *place, segment_part *part, error *e)
 {
@@ -171,6 +183,7 @@ static int next_part(stream_index *x, stream_place *place, segment_part *part, e
     *place = (stream_place){x->position, (uint32_t)size, (uint32_t)x->file};
     x->file_counted = true;
     x->position += size;
+    if (*part == PART_HEADER) keep_header(x);
     return 1;
 }
 
@@ -207,11 +220,7 @@ static bool read_first_header(stream_index *x, const char *const *kinds, error *
     stream_place place;
     segment_part part;
     int found = next_part(x, &place, &part, e);
-    if (found <= 0) return false;
-    msgpack_unpacked header = x->header;
-    x->header = x->record;
-    x->record = header;
-    return stream_segment_usable(&x->segment, input_name(x), kinds, e);
+    return found > 0 && stream_segment_usable(&x->segment, input_name(x), kinds, e);
 }
 
 /* All inputs stay open, which may be more than a shell allows at first. */
@@ -231,6 +240,7 @@ stream_index *stream_index_open(const cli_strings *inputs, const char *const *ki
     allow_descriptors();
     msgpack_unpacked_init(&x->record);
     msgpack_unpacked_init(&x->header);
+    msgpack_unpacked_init(&x->segment_header);
     struct sigaction action = {.sa_handler = end_on_bus_error};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
@@ -242,6 +252,16 @@ stream_index *stream_index_open(const cli_strings *inputs, const char *const *ki
 const msgpack_object *stream_index_header(const stream_index *x)
 {
     return &x->header.data;
+}
+
+const msgpack_object *stream_index_segment_header(const stream_index *x)
+{
+    return x->segment.count > 1 ? &x->segment_header.data : &x->header.data;
+}
+
+int64_t stream_index_segment(const stream_index *x)
+{
+    return x->segment.count - 1;
 }
 
 void stream_index_expect(const stream_index *x, stream_place place)
@@ -292,6 +312,7 @@ void stream_index_close(stream_index *x)
     }
     msgpack_unpacked_destroy(&x->record);
     msgpack_unpacked_destroy(&x->header);
+    msgpack_unpacked_destroy(&x->segment_header);
     stream_segment_free(&x->segment);
     free(x->files);
     free(x);

@@ -32,6 +32,10 @@ bool stream_index_possible(const cli_strings *inputs);
 stream_index *stream_index_open(const cli_strings *inputs, const char *const *kinds, error *e);
 /* The first header, valid until stream_index_close. */
 const msgpack_object *stream_index_header(const stream_index *x);
+/* That of the last record's segment, valid until a record of a later one is read. */
+const msgpack_object *stream_index_segment_header(const stream_index *x);
+/* The number of that segment, the first being 0. */
+int64_t stream_index_segment(const stream_index *x);
 
 /* The next record or error record from the beginning: 1 with its place and its map, valid until the
    next call; 0 at the end; -1 on error, as stream_reader_next. Text and binary values lie in the

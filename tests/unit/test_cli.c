@@ -146,6 +146,9 @@ static void random_numbers_have_their_moments(void **state)
 static void random_keys_differ(void **state)
 {
     random_state a = random_keyed(1, "a", 0), again = random_keyed(1, "a", 0);
+    random_state parts = random_keyed_of(1, "warp", "a#0", 2),
+                 joint = random_keyed(1, "warp/a#0", 2);
+    assert_true(random_bits(&parts) == random_bits(&joint));
     random_state others[] = {random_keyed(2, "a", 0), random_keyed(1, "b", 0),
                              random_keyed(1, "a", 1)};
     uint64_t first = random_bits(&a);

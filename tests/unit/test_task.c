@@ -58,6 +58,9 @@ static void wrong_tasks_are_refused(void **state)
          "\"map\":{\"y\":\"z\"}}]",
          "no class"},
         {"[{\"name\":\"a\",\"kind\":\"ordinal\",\"template\":\"{}\",\"cuts\":[2,1]}]", "cuts"},
+        {"[{\"name\":\"a\",\"kind\":\"ordinal\",\"tag\":\"iso\",\"template\":\"{}!\",\"cuts\":[1,"
+         "1e39]}]",
+         "float32"},
         {"[{\"name\":\"a\",\"kind\":\"fine\",\"template\":\"{}\",\"tag\":\"b\"}]", "tag"},
         {"[{\"name\":\"a\",\"kind\":\"coarse\",\"prompts\":[\"x\"]}]", "2 texts"},
         {"[{\"name\":\"a\",\"kind\":\"fine\",\"template\":\"{}\"},{\"name\":\"a\",\"kind\":"
