@@ -1,6 +1,8 @@
 /* Detectors of any kind: scores, decisions, p-values. */
 #include "detect/detector.h"
 
+#include "cli/quantile.h"
+
 #include <math.h>
 #include <stdlib.h>
 

@@ -2,6 +2,7 @@
 #include "detect/detector.h"
 
 #include "cli/memory.h"
+#include "cli/quantile.h"
 #include "model/safetensors.h"
 #include "stream/json.h"
 #include "stream/number.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMPONENT_LIMIT = 10000, DIMENSION_LIMIT = 65536, ENTRIES = 6, PAIRS = 10 };
+enum { COMPONENT_LIMIT = 10000, ENTRIES = 6, PAIRS = 10 };
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 

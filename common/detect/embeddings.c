@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIMENSION_LIMIT = 65536 };
-
 const char *const face_label_names[] = {"unlabelled", "photographic", "generated", "other label",
                                         NULL};
 

@@ -2,6 +2,7 @@
 #include "detect/evaluation.h"
 
 #include "cli/memory.h"
+#include "cli/quantile.h"
 #include "cli/random.h"
 
 #include <math.h>

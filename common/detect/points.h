@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { DIMENSION_LIMIT = 65536 }; /* of embeddings from outside */
+
 /* A view of rows of a float32 matrix; owns nothing. */
 typedef struct points {
     const float *value;    /* (rows, dimension) */
@@ -44,10 +46,6 @@ void scatter_tile(const points *p, const double *weights, size_t stride, const d
 bool cholesky_factor(double *a, size_t n);
 /* inverse (n, n) = L^-1, zero above the diagonal. */
 void triangle_invert(const double *l, size_t n, double *inverse);
-
-/* The q-quantile (0..1) of ascending values, linear between order statistics (numpy's default). */
-double quantile_sorted(const double *ascending, size_t count, double q);
-void sort_ascending(double *values, size_t count);
 
 /* log(sum_i exp(x_i)), safe for all -inf. */
 double log_sum_exp(const double *x, size_t count);

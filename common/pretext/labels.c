@@ -2,6 +2,7 @@
 #include "pretext/labels.h"
 
 #include "cli/memory.h"
+#include "cli/quantile.h"
 
 #include <ctype.h>
 #include <float.h>
@@ -55,13 +56,9 @@ static bool read_cell(label_table *t, size_t number, const msgpack_object *recor
 bool label_table_add(label_table *t, const msgpack_object *record, error *e)
 {
     size_t width = t->tasks->count;
-    if (t->rows == t->capacity) {
-        size_t capacity = t->capacity ? t->capacity + t->capacity / 2 : 256;
-        double *grown = memory_resize(t->cell, capacity * width, sizeof *grown, e);
-        if (!grown) return false;
-        t->cell = grown;
-        t->capacity = capacity;
-    }
+    double *grown = array_grow(t->cell, t->rows + 1, &t->capacity, width * sizeof *grown, e);
+    if (!grown) return false;
+    t->cell = grown;
     for (size_t i = 0; i < width; i++)
         if (!read_cell(t, i, record, &t->cell[t->rows * width + i], e)) return false;
     t->rows++;
@@ -183,20 +180,6 @@ static bool find_classes(label_table *t, size_t number, error *e)
 
 /* ---- Cuts ----------------------------------------------------------------------------------- */
 
-static int compare_numbers(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double sorted_quantile(const double *values, size_t n, double q)
-{
-    double place = q * (double)(n - 1), below = floor(place);
-    size_t i = (size_t)below;
-    if (i + 1 >= n) return values[n - 1];
-    return values[i] + (place - below) * (values[i + 1] - values[i]);
-}
-
 static bool cut_levels(label_table *t, size_t number, const bool *training, error *e)
 {
     double *values = memory_allocate(t->rows + 1, sizeof *values, e);
@@ -206,9 +189,9 @@ static bool cut_levels(label_table *t, size_t number, const bool *training, erro
         double value = label_value(t, row, number);
         if (training[row] && !isnan(value)) values[count++] = value;
     }
-    qsort(values, count, sizeof *values, compare_numbers);
+    sort_ascending(values, count);
     for (int i = 0; i < 2 && count > 0; i++)
-        t->tasks->task[number].cuts[i] = sorted_quantile(values, count, (i + 1) / 3.0);
+        t->tasks->task[number].cuts[i] = quantile_sorted(values, count, (i + 1) / 3.0);
     free(values);
     return true;
 }

@@ -36,9 +36,6 @@ bool label_table_resolve(label_table *t, const bool *training, error *e);
 int32_t label_class(const label_table *t, size_t row, size_t number);
 double label_value(const label_table *t, size_t row, size_t number);
 
-/* The quantile q of n > 0 rising values, between neighbours linearly (numpy's default). */
-double sorted_quantile(const double *values, size_t n, double q);
-
 void label_table_close(label_table *t);
 
 #endif

@@ -2,6 +2,7 @@
 #include "pretext/summary.h"
 
 #include "cli/memory.h"
+#include "cli/quantile.h"
 #include "cli/text.h"
 
 #include <math.h>
@@ -50,12 +51,6 @@ static void count_face(batch_summary *s, size_t number, int side, batch_draw dra
     }
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Ranking learns nothing from faces of the same value. */
 static bool count_ties(batch_summary *s, size_t number, error *e)
 {
@@ -68,7 +63,7 @@ static bool count_ties(batch_summary *s, size_t number, error *e)
         double value = label_value(&c->labels, row, number);
         if (!isnan(value)) values[count++] = value;
     }
-    qsort(values, count, sizeof *values, compare_numbers);
+    sort_ascending(values, count);
     for (size_t i = 0; i < count; i++) {
         run = i > 0 && values[i] == values[i - 1] ? run + 1 : 1;
         if (run > s->task[number].tied) s->task[number].tied = run;

@@ -1,4 +1,5 @@
 /* Gaussian mixtures against a naive implementation, and their behaviour at the edges. */
+#include "cli/quantile.h"
 #include "cli/random.h"
 #include "detect/gmm.h"
 #include "detect/kmeans.h"

@@ -1,6 +1,7 @@
 /* Task files and the labels made by them. */
 #include "unit.h"
 
+#include "cli/quantile.h"
 #include "pretext/labels.h"
 
 #include <math.h>
@@ -134,10 +135,10 @@ static void headers_hold_what_files_say(void **state)
 static void quantiles_are_numpys(void **state)
 {
     const double values[] = {1, 2, 4, 8};
-    assert_true(fabs(sorted_quantile(values, 4, 1 / 3.0) - 2) < 1e-12);
-    assert_true(fabs(sorted_quantile(values, 4, 0.5) - 3) < 1e-12);
-    assert_true(sorted_quantile(values, 4, 1) == 8);
-    assert_true(sorted_quantile(values, 1, 2 / 3.0) == 1);
+    assert_true(fabs(quantile_sorted(values, 4, 1 / 3.0) - 2) < 1e-12);
+    assert_true(fabs(quantile_sorted(values, 4, 0.5) - 3) < 1e-12);
+    assert_true(quantile_sorted(values, 4, 1) == 8);
+    assert_true(quantile_sorted(values, 1, 2 / 3.0) == 1);
 }
 
 /* Adds a row whose tag "m" has this text (NULL: none). */
