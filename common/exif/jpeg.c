@@ -2,6 +2,8 @@
  * frame size. */
 #include "exif/container.h"
 
+#include "cli/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,7 +21,7 @@ typedef struct segment {
  * follow. */
 typedef struct exif_pieces {
     exif_place *piece; /* owned; `bytes` is unused */
-    int count, capacity;
+    size_t count, capacity;
     uint64_t bytes;
 } exif_pieces;
 
@@ -92,13 +94,10 @@ static bool starts_block(exif_source *s, uint64_t offset, uint32_t size)
 static void pieces_add(exif_pieces *b, uint64_t offset, uint32_t size)
 {
     if (b->bytes + size > CONTAINER_EXTENDED_BYTES) return;
-    if (b->count == b->capacity) {
-        int capacity = b->capacity ? 2 * b->capacity : 4;
-        exif_place *grown = realloc(b->piece, (size_t)capacity * sizeof *grown);
-        if (!grown) return;
-        b->piece = grown;
-        b->capacity = capacity;
-    }
+    error ignored = {0}; /* a block that is cut is still read */
+    exif_place *grown = array_grow(b->piece, b->count + 1, &b->capacity, sizeof *grown, &ignored);
+    if (!grown) return;
+    b->piece = grown;
     b->piece[b->count++] = (exif_place){offset, size, NULL};
     b->bytes += size;
 }
@@ -111,7 +110,7 @@ static void pieces_finish(exif_pieces *b, exif_container *c, exif_source *s)
     } else if (b->count > 1) {
         unsigned char *bytes = malloc(b->bytes);
         uint64_t n = 0;
-        for (int i = 0; bytes && i < b->count; i++) {
+        for (size_t i = 0; bytes && i < b->count; i++) {
             if (!exif_source_read(s, b->piece[i].offset, bytes + n, b->piece[i].size)) break;
             n += b->piece[i].size;
         }

@@ -26,13 +26,9 @@ static _Noreturn void png_failed(png_structp png, png_const_charp text)
 static void png_grow(png_structp png, png_bytep bytes, size_t size)
 {
     png_output *out = png_get_io_ptr(png);
-    if (size > out->capacity - out->size) {
-        size_t capacity = out->capacity * 2 + size;
-        unsigned char *more = memory_resize(out->bytes, capacity, 1, out->e);
-        if (more == NULL) png_longjmp(png, 1);
-        out->bytes = more;
-        out->capacity = capacity;
-    }
+    unsigned char *more = array_grow(out->bytes, out->size + size, &out->capacity, 1, out->e);
+    if (more == NULL) png_longjmp(png, 1);
+    out->bytes = more;
     memcpy(out->bytes + out->size, bytes, size);
     out->size += size;
 }

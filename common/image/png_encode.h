@@ -5,7 +5,6 @@
 #include "image/image.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 /* An RGB8 PNG in memory (caller frees *bytes). The same pixels give the same bytes. */
 bool png_encode(const image *i, unsigned char **bytes, size_t *size, error *e);

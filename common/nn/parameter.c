@@ -10,13 +10,9 @@
 bool parameter_table_add(parameter_table *t, const char *name, int rank, const size_t *shape,
                          parameter_layout layout, parameter_group group, bool buffer, error *e)
 {
-    if (t->count == t->capacity) {
-        size_t capacity = t->capacity ? 2 * t->capacity : 64;
-        parameter *item = memory_resize(t->item, capacity, sizeof *item, e);
-        if (!item) return false;
-        t->item = item;
-        t->capacity = capacity;
-    }
+    parameter *item = array_grow(t->item, t->count + 1, &t->capacity, sizeof *item, e);
+    if (!item) return false;
+    t->item = item;
     parameter p = {.rank = rank, .layout = layout, .group = group, .buffer = buffer, .count = 1};
     for (int i = 0; i < rank; i++) {
         p.shape[i] = shape[i];

@@ -238,13 +238,10 @@ static bool check_face(catalog *c, const msgpack_object *record, stream_place pl
 /* The number of the new face; -1 on error. */
 static int64_t add_face(catalog *c, const msgpack_object *record, catalog_face *face, error *e)
 {
-    if (c->face_count == c->face_capacity) {
-        size_t capacity = c->face_capacity ? c->face_capacity + c->face_capacity / 2 : 256;
-        catalog_face *grown = memory_resize(c->face, capacity, sizeof *grown, e);
-        if (!grown) return -1;
-        c->face = grown;
-        c->face_capacity = capacity;
-    }
+    catalog_face *grown =
+        array_grow(c->face, c->face_count + 1, &c->face_capacity, sizeof *grown, e);
+    if (!grown) return -1;
+    c->face = grown;
     face->row = (uint32_t)c->labels.rows;
     if (!read_group(c, record, face, e) || !label_table_add(&c->labels, record, e) ||
         !slot_table_add(&c->slots, face->key[1], (uint32_t)c->face_count, e))
@@ -255,15 +252,12 @@ static int64_t add_face(catalog *c, const msgpack_object *record, catalog_face *
 
 static bool add_variant(catalog *c, const face_variant *variant, error *e)
 {
-    if (c->variant_count == c->variant_capacity) {
-        size_t capacity = c->variant_capacity ? c->variant_capacity + c->variant_capacity / 2 : 256;
-        if (capacity > VARIANTS_MAX)
-            return error_set(e, STATUS_DATA, "more than %d records", VARIANTS_MAX);
-        face_variant *grown = memory_resize(c->variant, capacity, sizeof *grown, e);
-        if (!grown) return false;
-        c->variant = grown;
-        c->variant_capacity = capacity;
-    }
+    if (c->variant_count == VARIANTS_MAX)
+        return error_set(e, STATUS_DATA, "more than %d records", VARIANTS_MAX);
+    face_variant *grown =
+        array_grow(c->variant, c->variant_count + 1, &c->variant_capacity, sizeof *grown, e);
+    if (!grown) return false;
+    c->variant = grown;
     c->variant[c->variant_count++] = *variant;
     return true;
 }

@@ -218,13 +218,9 @@ static bool note_seen(face_input *in, size_t first, error *e)
             in->returned++;
             continue;
         }
-        if (s->count == s->capacity) {
-            size_t capacity = s->capacity ? 2 * s->capacity : 1024;
-            uint64_t *grown = memory_resize(s->key, capacity, sizeof *grown, e);
-            if (!grown) return false;
-            s->key = grown;
-            s->capacity = capacity;
-        }
+        uint64_t *grown = array_grow(s->key, s->count + 1, &s->capacity, sizeof *grown, e);
+        if (!grown) return false;
+        s->key = grown;
         s->key[s->count] = key;
         if (!slot_table_add(&s->slots, key, (uint32_t)s->count++, e)) return false;
     }
