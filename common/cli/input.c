@@ -61,6 +61,19 @@ ssize_t input_read(int file, void *bytes, size_t size)
     return got;
 }
 
+size_t input_read_at(int file, void *bytes, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < size) {
+        errno = 0;
+        ssize_t got = pread(file, (char *)bytes + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        done += (size_t)got;
+    }
+    return done;
+}
+
 /* Room for what a regular file holds, a NUL, and one byte more that shows its end. */
 static size_t first_room(int file, uint64_t limit)
 {

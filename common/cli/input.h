@@ -19,6 +19,10 @@ bool input_describe(const char *path, struct stat *status);
 /* read(2), again where a signal interrupts it. */
 ssize_t input_read(int file, void *bytes, size_t size);
 
+/* pread(2) until all bytes are there. Returns how many it read: fewer where the file ends (errno is
+   then 0) or cannot be read (errno says why). */
+size_t input_read_at(int file, void *bytes, size_t size, uint64_t offset);
+
 /* Reads a descriptor (messages call it `name`) to its end, or `limit` bytes (1 or more) of it. A
    NUL follows the bytes, which the caller frees; *bytes is NULL on failure. */
 bool input_read_all(int file, const char *name, uint64_t limit, char **bytes, size_t *size,

@@ -1,9 +1,9 @@
 /* Reading a file here and there, through one window. */
 #include "exif/source.h"
 
-#include <errno.h>
+#include "cli/input.h"
+
 #include <string.h>
-#include <unistd.h>
 
 void exif_source_file(exif_source *s, int file, uint64_t size)
 {
@@ -18,19 +18,6 @@ void exif_source_memory(exif_source *s, const void *bytes, uint64_t size)
 {
     exif_source_file(s, -1, size);
     s->memory = bytes;
-}
-
-/* Reads up to n bytes; fewer at the end of the file or on an error. */
-static size_t read_at(int file, uint64_t offset, unsigned char *to, size_t n)
-{
-    size_t got = 0;
-    while (got < n) {
-        ssize_t k = pread(file, to + got, n - got, (off_t)(offset + got));
-        if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) break;
-        got += (size_t)k;
-    }
-    return got;
 }
 
 static bool inside(const exif_source *s, uint64_t offset, size_t n)
@@ -52,7 +39,7 @@ const unsigned char *exif_source_view(exif_source *s, uint64_t offset, size_t n)
         uint64_t left = s->size - offset;
         size_t wanted = left < SOURCE_WINDOW ? (size_t)left : SOURCE_WINDOW;
         s->window_start = offset;
-        s->window_size = read_at(s->file, offset, s->window, wanted);
+        s->window_size = input_read_at(s->file, s->window, wanted, offset);
         if (s->window_size < n) return NULL;
     }
     return s->window + (offset - s->window_start);
@@ -65,5 +52,5 @@ bool exif_source_read(exif_source *s, uint64_t offset, void *to, size_t n)
         memcpy(to, s->memory ? s->memory + offset : s->window + (offset - s->window_start), n);
         return true;
     }
-    return read_at(s->file, offset, to, n) == n;
+    return input_read_at(s->file, to, n, offset) == n;
 }

@@ -37,18 +37,9 @@ bool source_read(const source *s, int64_t offset, void *out, size_t size, error 
         if (size) memcpy(out, s->bytes + offset, size);
         return true;
     }
-    unsigned char *at = out;
-    while (size > 0) {
-        ssize_t got = pread(s->fd, at, size, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return error_set(e, STATUS_IO, "%s: ", s->path);
-        if (got == 0)
-            return error_set(e, STATUS_DATA, "%s: became shorter while it was read", s->path);
-        at += got;
-        offset += got;
-        size -= (size_t)got;
-    }
-    return true;
+    if (input_read_at(s->fd, out, size, (uint64_t)offset) == size) return true;
+    if (errno) return error_set(e, STATUS_IO, "%s: ", s->path);
+    return error_set(e, STATUS_DATA, "%s: became shorter while it was read", s->path);
 }
 
 void source_close(source *s)

@@ -269,16 +269,6 @@ void stream_index_expect(const stream_index *x, stream_place place)
     advise(&x->files[place.file], place.offset, place.offset + place.size, MADV_WILLNEED);
 }
 
-static bool bytes_read(int file, char *to, size_t size, uint64_t offset)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t n = pread(file, to + done, size - done, (off_t)(offset + done));
-        if (n == 0 || (n < 0 && errno != EINTR)) return false;
-        if (n > 0) done += (size_t)n;
-    }
-    return true;
-}
-
 /* Copying a record costs less than mapping its pages does. */
 const msgpack_object *stream_index_get(const stream_index *x, stream_place place, stream_buffer *b)
 {
@@ -291,7 +281,8 @@ const msgpack_object *stream_index_get(const stream_index *x, stream_place place
     size_t used = 0;
     bool read =
         b->bytes &&
-        bytes_read(x->files[place.file].descriptor, b->bytes, place.size, place.offset) &&
+        input_read_at(x->files[place.file].descriptor, b->bytes, place.size, place.offset) ==
+            place.size &&
         msgpack_unpack_next(&b->zone, b->bytes, place.size, &used) == MSGPACK_UNPACK_SUCCESS;
     return read ? &b->zone.data : NULL;
 }
