@@ -3,6 +3,7 @@
 
 #include "cli/memory.h"
 #include "cli/random.h"
+#include "nn/adam.h"
 #include "nn/relu.h"
 
 #include <cblas.h>
@@ -124,16 +125,16 @@ typedef struct training {
 static void adam_update(const training *t, const adam *a, size_t offset, float *value,
                         const float *gradient, size_t count, bool decay)
 {
-    const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, rate = t->o->learning_rate;
+    const double rate = t->o->learning_rate;
     double shrink = decay ? 1 - rate * t->o->weight_decay : 1;
     float *mean = a->mean + offset, *square = a->square + offset;
     for (size_t i = 0; i < count; i++) {
         double g = (double)gradient[i];
-        double m = beta1 * (double)mean[i] + (1 - beta1) * g;
-        double s = beta2 * (double)square[i] + (1 - beta2) * g * g;
+        double m = ADAM_BETA1 * (double)mean[i] + (1 - ADAM_BETA1) * g;
+        double s = ADAM_BETA2 * (double)square[i] + (1 - ADAM_BETA2) * g * g;
         mean[i] = (float)m;
         square[i] = (float)s;
-        double change = (m / t->correction1) / (sqrt(s / t->correction2) + epsilon);
+        double change = (m / t->correction1) / (sqrt(s / t->correction2) + ADAM_EPSILON);
         value[offset + i] = (float)(shrink * (double)value[offset + i] - rate * change);
     }
 }
@@ -210,8 +211,8 @@ static double train_batch(training *t, const points *fit, const uint8_t *labels,
     for (size_t tile = 0; tile < tiles; tile++) hidden_tile(p, t->x, rows, tile, t->hidden);
     double loss = batch_loss(t, rows);
     t->step++;
-    t->correction1 = 1 - pow(0.9, (double)t->step);
-    t->correction2 = 1 - pow(0.999, (double)t->step);
+    t->correction1 = 1 - pow(ADAM_BETA1, (double)t->step);
+    t->correction2 = 1 - pow(ADAM_BETA2, (double)t->step);
     float dbias[2] = {0};
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < 2; j++) dbias[j] += t->output[2 * i + j];

@@ -2,6 +2,7 @@
 #include "train/lambda.h"
 
 #include "cli/memory.h"
+#include "nn/adam.h"
 #include "nn/softmax.h"
 
 #include <math.h>
@@ -64,17 +65,16 @@ static void gradient_of_parameters(lambda_weights *l, const double *gradient)
 
 void lambda_update(lambda_weights *l, const double *gradient, double rate)
 {
-    const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     gradient_of_parameters(l, gradient);
     l->updates++;
-    double correction1 = 1 - pow(beta1, (double)l->updates);
-    double correction2 = 1 - pow(beta2, (double)l->updates);
+    double correction1 = 1 - pow(ADAM_BETA1, (double)l->updates);
+    double correction2 = 1 - pow(ADAM_BETA2, (double)l->updates);
     for (int i = 0; i < l->count; i++) {
         double g = l->parameter_gradient[i];
-        l->first[i] = beta1 * l->first[i] + (1 - beta1) * g;
-        l->second[i] = beta2 * l->second[i] + (1 - beta2) * g * g;
+        l->first[i] = ADAM_BETA1 * l->first[i] + (1 - ADAM_BETA1) * g;
+        l->second[i] = ADAM_BETA2 * l->second[i] + (1 - ADAM_BETA2) * g * g;
         l->parameter[i] -=
-            rate / correction1 * l->first[i] / (sqrt(l->second[i] / correction2) + epsilon);
+            rate / correction1 * l->first[i] / (sqrt(l->second[i] / correction2) + ADAM_EPSILON);
     }
     lambda_evaluate(l);
 }

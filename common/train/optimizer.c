@@ -1,11 +1,12 @@
 /* Updates of the parameters. */
 #include "train/optimizer.h"
 
+#include "nn/adam.h"
 #include "train/vector.h"
 
 #include <math.h>
 
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentum = 0.9;
+static const double momentum = 0.9; /* of SGD */
 
 bool optimizer_create(optimizer *o, optimizer_kind kind, const plan *p, double decay, error *e)
 {
@@ -33,14 +34,14 @@ static void update_adamw(const update_constants *u, size_t count, float *restric
                          const float *restrict gradient, float *restrict first,
                          float *restrict second)
 {
-    const float b1 = (float)beta1, b2 = (float)beta2, c1 = (float)(1 - beta1),
-                c2 = (float)(1 - beta2);
+    const float b1 = (float)ADAM_BETA1, b2 = (float)ADAM_BETA2, c1 = (float)(1 - ADAM_BETA1),
+                c2 = (float)(1 - ADAM_BETA2);
     for (size_t k = 0; k < count; k++) {
         float g = gradient[k] * u->clip;
         first[k] = b1 * first[k] + c1 * g;
         second[k] = b2 * second[k] + c2 * g * g;
-        value[k] =
-            value[k] * u->keep - u->step * first[k] / (sqrtf(second[k]) / u->root + (float)epsilon);
+        value[k] = value[k] * u->keep -
+                   u->step * first[k] / (sqrtf(second[k]) / u->root + (float)ADAM_EPSILON);
     }
 }
 
@@ -59,8 +60,8 @@ static update_constants constants_of(const optimizer *o, double clip, double rat
     return (update_constants){
         .clip = (float)clip,
         .keep = (float)(1 - rate * o->decay),
-        .step = (float)(rate / (1 - pow(beta1, updates))),
-        .root = (float)sqrt(1 - pow(beta2, updates)),
+        .step = (float)(rate / (1 - pow(ADAM_BETA1, updates))),
+        .root = (float)sqrt(1 - pow(ADAM_BETA2, updates)),
         .rate = (float)rate,
         .decay = (float)o->decay,
     };
