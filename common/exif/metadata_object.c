@@ -39,7 +39,8 @@ typedef struct tag_reader {
     int rank[KEY_COUNT]; /* of the spelling that set it; lower ones may replace it */
 } tag_reader;
 
-/* Shortest decimal text of a number: exiftool writes a model named "5700" as a number. */
+/* Shortest decimal text of a number: exiftool writes a model named "5700" as a number. Without an
+   exponent, which number_text writes from 1e15 on. */
 static void set_number_as_text(photo_tags *t, photo_key key, double x)
 {
     char text[40];

@@ -6,6 +6,8 @@
 #include "exif/container.h"
 #include "exif/normalise.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,25 +109,11 @@ bool exif_photo_read_bytes(exif_photo *p, const void *bytes, size_t size, const 
     return read_source(p, &source, name, e);
 }
 
-/* Decimal digits of a number, written to end at `end`; returns where they begin. */
-static char *write_integer(char *end, int64_t value)
-{
-    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        *--end = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
-    if (value < 0) *--end = '-';
-    return end;
-}
-
 static void put_rational(stream_chunk *k, const char *key, int64_t numerator, int64_t denominator)
 {
-    char text[48], *end = text + sizeof text;
-    char *slash = write_integer(end, denominator);
-    *--slash = '/';
-    char *start = write_integer(slash, numerator);
-    put_text_n(k, key, start, (size_t)(end - start));
+    char text[48];
+    snprintf(text, sizeof text, "%" PRId64 "/%" PRId64, numerator, denominator);
+    put_text(k, key, text);
 }
 
 static void put_item(stream_chunk *k, const char *key, const tag_value *v, int i)
