@@ -1,7 +1,8 @@
 /* How others spell the names of tags: exiftool, Flickr, libexif, and our own records. */
 #include "exif/aliases.h"
 
-#include <ctype.h>
+#include "exif/spelling.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -76,12 +77,9 @@ static const char *skip_groups(const char *name)
 
 static bool spelt_like(const char *name, const char *spelling)
 {
-    for (; *name; name++) {
-        if (!isalnum((unsigned char)*name)) continue;
-        if (tolower((unsigned char)*name) != *spelling) return false;
-        spelling++;
-    }
-    return !*spelling;
+    char letter;
+    while ((letter = spelling_next(&name)) == *spelling && letter) spelling++;
+    return letter == *spelling;
 }
 
 const alias *alias_find(const char *name, const alias *previous)

@@ -1,7 +1,8 @@
 /* The brands behind the spellings of Make: a table. */
 #include "exif/brand.h"
 
-#include <ctype.h>
+#include "exif/spelling.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -198,17 +199,14 @@ typedef struct spelling {
 
 static bool squeeze(spelling *s, const char *make)
 {
-    bool begins = true;
+    const char *last = NULL; /* the end of the letter before */
+    char letter;
     s->length = 0;
-    for (; *make; make++) {
-        if (!isalnum((unsigned char)*make)) {
-            begins = true;
-            continue;
-        }
+    while ((letter = spelling_next(&make))) {
         if (s->length == sizeof s->text - 1) return false;
-        s->begins[s->length] = begins;
-        s->text[s->length++] = (char)tolower((unsigned char)*make);
-        begins = false;
+        s->begins[s->length] = make - 1 != last;
+        s->text[s->length++] = letter;
+        last = make;
     }
     s->text[s->length] = '\0';
     return true;

@@ -1,7 +1,8 @@
 /* The classes of the categorical tags: tables. */
 #include "exif/classes.h"
 
-#include <ctype.h>
+#include "exif/spelling.h"
+
 #include <string.h>
 
 static const struct code_row {
@@ -110,8 +111,7 @@ enum { SQUEEZED_BYTES = 80 };
 static void squeeze(const char *text, char squeezed[SQUEEZED_BYTES])
 {
     size_t n = 0;
-    for (; *text && n < SQUEEZED_BYTES - 1; text++)
-        if (isalnum((unsigned char)*text)) squeezed[n++] = (char)tolower((unsigned char)*text);
+    while (n < SQUEEZED_BYTES - 1 && (squeezed[n] = spelling_next(&text))) n++;
     squeezed[n] = '\0';
 }
 
