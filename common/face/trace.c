@@ -1,6 +1,7 @@
 /* The random choices of a variant as a line of JSON. */
 #include "face/trace.h"
-#include "cli/text.h"
+
+#include "stream/json.h"
 #include "stream/number.h"
 
 #include <stdlib.h>
@@ -74,17 +75,10 @@ static void warp_add(json_t *line, const variant *v)
     json_object_set_new(line, "triangles", triangles_json(&v->grid));
 }
 
-/* Bytes that are no UTF-8 in a path would lose the whole line; they become "?". */
+/* Paths need not be UTF-8. */
 static json_t *text_json(const char *text)
 {
-    json_t *string = json_string(text);
-    if (string != NULL) return string;
-    char *copy = strdup(text);
-    if (copy == NULL) return NULL;
-    utf8_mend(copy, text, strlen(text), "?");
-    string = json_string(copy);
-    free(copy);
-    return string;
+    return json_from_text(text, strlen(text), "?");
 }
 
 char *trace_line(const trace_face *f, const char *variant_id, const variant *v)

@@ -11,12 +11,14 @@
 
 /* ---- Text ----------------------------------------------------------------------------------- */
 
-static json_t *text_to_json(const char *text, size_t length)
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
+json_t *json_from_text(const char *text, size_t length, const char *instead)
 {
     json_t *json = json_stringn(text, length);
     if (json) return json;
-    char *mended = malloc(3 * length + 1);
-    json = mended ? json_stringn(mended, utf8_mend(mended, text, length, "\xef\xbf\xbd")) : NULL;
+    char *mended = malloc(strlen(instead) * length + 1);
+    json = mended ? json_stringn(mended, utf8_mend(mended, text, length, instead)) : NULL;
     free(mended);
     return json;
 }
@@ -134,7 +136,7 @@ static json_t *map_to_json(const json_context *context, const msgpack_object_map
         const msgpack_object *key = &map->ptr[i].key;
         if (key->type != MSGPACK_OBJECT_STR) continue; /* the stream format knows no other keys */
         json_context inner = {context->header, context->key, &key->via.str, context->base64};
-        json_t *name = text_to_json(key->via.str.ptr, key->via.str.size);
+        json_t *name = json_from_text(key->via.str.ptr, key->via.str.size, replacement);
         bool failed = !name || !set_first(object, name, value_to_json(&inner, &map->ptr[i].val));
         json_decref(name);
         if (failed) {
@@ -170,7 +172,7 @@ static json_t *value_to_json(const json_context *context, const msgpack_object *
     case MSGPACK_OBJECT_FLOAT64:
         return isfinite(o->via.f64) ? json_real(o->via.f64) : json_null();
     case MSGPACK_OBJECT_STR:
-        return text_to_json(o->via.str.ptr, o->via.str.size);
+        return json_from_text(o->via.str.ptr, o->via.str.size, replacement);
     case MSGPACK_OBJECT_BIN:
         return binary_to_json(context, &o->via.bin);
     case MSGPACK_OBJECT_MAP:

@@ -15,6 +15,10 @@
 bool json_print_record(const msgpack_object *map, const msgpack_object *header, bool base64,
                        FILE *to, const char *name, error *e);
 
+/* A text as JSON, with `instead` (UTF-8) for each byte that is no UTF-8. Caller json_decrefs; NULL
+   when out of memory. */
+json_t *json_from_text(const char *text, size_t length, const char *instead);
+
 /* A value as JSON, like json_print_record's without base64 and header. Caller json_decrefs; NULL
    when out of memory. */
 json_t *json_from_object(const msgpack_object *o);
