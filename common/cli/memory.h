@@ -16,4 +16,9 @@ void *memory_resize(void *block, size_t count, size_t size, error *e);
    Returns the array's new place, or NULL when out of memory: the array is then as it was. */
 void *array_grow(void *items, size_t count, size_t *capacity, size_t size, error *e);
 
+static inline size_t size_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 #endif

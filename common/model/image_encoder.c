@@ -112,7 +112,8 @@ static bool visit_block(unit_visitor *v, const char *prefix, bool bottleneck, in
     return v->block_end(v, bottleneck ? 3 : 2, shortcut, &last, e);
 }
 
-/* Sizes below the stem: after its convolution and after its pooling. */
+/* Visits the units of the stem and the stages; returns the number of features behind them, or -1 on
+   error. */
 static int visit_all(const image_encoder_config *c, unit_visitor *v, error *e)
 {
     const struct depth_shape *shape = shape_find(c->depth);
@@ -273,11 +274,6 @@ static size_t image_size(const image_encoder *m)
     return ((size_t)m->batch * side * side * 3 + 64) * m->w.block->size;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static void norm_layout(const image_encoder *m, batchnorm *n, int u, arena *a)
 {
     n->channels = m->unit[u].c.out;
@@ -325,7 +321,7 @@ static void recomputed_layout(image_encoder *m, arena *a)
     for (int b = 0; b < m->blocks; b++) {
         a->used = start;
         for (int u = m->block[b].again; u <= block_end(&m->block[b]); u++) shared_layout(m, u, a);
-        used = larger(used, a->used);
+        used = size_larger(used, a->used);
     }
     a->used = used;
 }
@@ -335,7 +331,7 @@ static void rejoined_layout(image_encoder *m, arena *a)
 {
     size_t largest = 0;
     for (int b = 0; b < m->blocks; b++)
-        if (m->block[b].rejoined) largest = larger(largest, block_size(m, b));
+        if (m->block[b].rejoined) largest = size_larger(largest, block_size(m, b));
     void *place = m->slots ? arena_take(a, largest) : NULL;
     for (int b = 0; b < m->blocks; b++)
         for (int i = 0; i < m->slots && m->block[b].rejoined; i++) m->slot[i].z[b] = place;
@@ -347,22 +343,24 @@ static void buffers_layout(image_encoder *m, arena *a)
     outer[m->pooled] = pooled_size(m);
     for (int b = 0; b < m->blocks; b++) {
         const block *k = &m->block[b];
-        outer[k->gradient] = larger(outer[k->gradient], block_size(m, b));
-        inner[0] = larger(inner[0], output_size(m, k->last - 1));
+        outer[k->gradient] = size_larger(outer[k->gradient], block_size(m, b));
+        inner[0] = size_larger(inner[0], output_size(m, k->last - 1));
         /* A chain of two keeps the gradient of its last output in the place of a third one's. */
-        inner[1] = larger(inner[1], output_size(m, k->last - k->first == 2 ? k->first : k->last));
+        inner[1] =
+            size_larger(inner[1], output_size(m, k->last - k->first == 2 ? k->first : k->last));
         /* jvp has the raw tangent of the chain's end or of the shortcut there. */
-        if (m->slots) inner[1] = larger(inner[1], output_size(m, k->last));
+        if (m->slots) inner[1] = size_larger(inner[1], output_size(m, k->last));
     }
     /* The stem comes when only the pooled one's buffer is in use. */
-    outer[!m->pooled] = larger(outer[!m->pooled], output_size(m, STEM));
+    outer[!m->pooled] = size_larger(outer[!m->pooled], output_size(m, STEM));
     for (int i = 0; i < 2; i++) m->outer[i] = arena_take(a, outer[i]);
     m->stem = m->outer[!m->pooled];
     for (int i = 0; i < 2; i++) m->inner[i] = arena_take(a, inner[i]);
     m->image = arena_take(a, image_size(m));
     m->average = arena_take(a, (size_t)m->batch * (size_t)m->features_padded * sizeof(float));
-    m->fc_packed = arena_take(a, larger(m->fc->packed_size(m->features, m->config.embedding_dim),
-                                        m->fc->packed_size(m->config.embedding_dim, m->features)));
+    m->fc_packed =
+        arena_take(a, size_larger(m->fc->packed_size(m->features, m->config.embedding_dim),
+                                  m->fc->packed_size(m->config.embedding_dim, m->features)));
 }
 
 static void folded_layout(image_encoder *m, arena *a)
@@ -402,7 +400,7 @@ static void sizes_start(image_encoder *m)
     pool_average_start(last->pixels, last->channels, m->batch, &m->w.need);
     m->features_padded = last->channels;
     size_t scratch = m->fc->tn_scratch(256, m->config.embedding_dim, m->batch);
-    m->w.need.thread = larger(m->w.need.thread, scratch + 4096);
+    need_raise(&m->w.need.thread, scratch + 4096);
 }
 
 image_encoder *image_encoder_create(const image_encoder_config *c, const parameter_table *t,

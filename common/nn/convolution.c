@@ -1,6 +1,7 @@
 /* Convolutions: sizes, gathering of windows, forward and JVP. */
 #include "nn/convolution.h"
 
+#include "cli/memory.h"
 #include "nn/convolution_parts.h"
 
 #include <string.h>
@@ -14,11 +15,6 @@ int block_rows(long rows, int columns, long floats)
     if (block > 480) block = 480;
     long shared = blocks_of(blocks_of(rows, 28), 6) * 6;
     return (int)(shared < block ? (shared < 48 ? 48 : shared) : block);
-}
-
-static void need_raise(size_t *need, size_t size)
-{
-    if (*need < size) *need = size;
 }
 
 size_t weights_dense_size(const convolution *c)
@@ -49,11 +45,6 @@ size_t packed_offset(const convolution *c)
     return (floats * sizeof(float) + 63) / 64 * 64;
 }
 
-static size_t maximum_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static bool weights_are_dense(const convolution *c)
 {
     return c->in == c->in_padded && c->out == c->out_padded && !c->bordered;
@@ -63,12 +54,6 @@ static bool weights_are_dense(const convolution *c)
 static size_t rows_bound(int columns, long floats)
 {
     return (size_t)block_rows(1L << 40, columns, floats);
-}
-
-static void need_sums(workspace_need *need, long blocks, int C)
-{
-    need_raise(&need->sums, (size_t)blocks * sums_stride(C));
-    need->channels = maximum(need->channels, C);
 }
 
 static void need_training(const convolution *c, const workspace *w, int n, workspace_need *need)
@@ -81,14 +66,15 @@ static void need_training(const convolution *c, const workspace *w, int n, works
                rows * columns * (w->block->size + sizeof(float)) + scratch +
                    (image + (size_t)c->depth * (size_t)sums_row(c->out_padded)) * sizeof(float) +
                    65536);
-    need_sums(need, maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)), c->in_padded);
+    need_sums(need, (size_t)maximum(n, (int)blocks_of((long)n * c->height * c->width, 48)),
+              c->in_padded);
     if (!c->winograd) return;
     need_raise(&need->thread,
                winograd_thread_size(c->height, c->width, c->out_padded, c->in_padded));
     need_raise(&need->thread,
                winograd_gradient_scratch(w, c->height, c->width, c->in_padded, c->out_padded) +
                    4096);
-    need_sums(need, winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n),
+    need_sums(need, (size_t)winograd_blocks(c->height, c->width, c->out_padded, c->in_padded, n),
               c->in_padded);
 }
 
@@ -109,7 +95,7 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
 
     size_t packed = convolution_packed_size(c, w);
     if (training) /* packed one way or the other, and twice for jvp */
-        packed = 2 * maximum_size(packed, packed_transposed_size(c, w));
+        packed = 2 * size_larger(packed, packed_transposed_size(c, w));
     need_raise(&need->shared, packed_offset(c) + packed);
     if (training && c->winograd)
         need_raise(&need->shared,
@@ -119,11 +105,12 @@ void convolution_start(convolution *c, int n, const workspace *w, bool training,
     need_raise(&need->thread, rows * ((size_t)stride_of(w, c->depth) * w->block->size +
                                       (size_t)c->out_padded * sizeof(float)) +
                                   groups_scratch_size(c, w, (int)rows) + 65536);
-    need_sums(need, blocks_of((long)n * c->out_height * c->out_width, 48), c->out_padded);
+    need_sums(need, (size_t)blocks_of((long)n * c->out_height * c->out_width, 48), c->out_padded);
     if (c->winograd) {
         need_raise(&need->thread,
                    winograd_thread_size(c->height, c->width, c->in_padded, c->out_padded));
-        need_sums(need, winograd_blocks(c->height, c->width, c->in_padded, c->out_padded, n),
+        need_sums(need,
+                  (size_t)winograd_blocks(c->height, c->width, c->in_padded, c->out_padded, n),
                   c->out_padded);
     }
     if (training) need_training(c, w, n, need);

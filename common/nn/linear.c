@@ -1,6 +1,7 @@
 /* Linear layers on the matrix seam. */
 #include "nn/linear.h"
 
+#include "cli/memory.h"
 #include "nn/matrix.h"
 
 #include <omp.h>
@@ -16,28 +17,24 @@ static size_t aligned(size_t size)
     return (size + 63) & ~(size_t)63;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 void linear_workspace_add(linear_workspace *w, linear_shape s)
 {
     const matrix_kernels *m = matrix_kernels_get(MATRIX_FLOAT32);
     int rows = s.input_major ? s.in : s.out, columns = s.input_major ? s.out : s.in;
-    w->packed_size = larger(w->packed_size, aligned(m->packed_size(s.in, s.out)));
-    w->packed_size = larger(w->packed_size, aligned(m->packed_size(s.out, s.in)));
+    w->packed_size = size_larger(w->packed_size, aligned(m->packed_size(s.in, s.out)));
+    w->packed_size = size_larger(w->packed_size, aligned(m->packed_size(s.out, s.in)));
     for (int block = 0; block < rows; block += WEIGHT_BLOCK) {
         int height = rows - block < WEIGHT_BLOCK ? rows - block : WEIGHT_BLOCK;
-        w->scratch_size = larger(w->scratch_size, aligned(m->tn_scratch(height, columns, s.n)));
+        w->scratch_size =
+            size_larger(w->scratch_size, aligned(m->tn_scratch(height, columns, s.n)));
     }
 }
 
 bool linear_workspace_allocate(linear_workspace *w, error *e)
 {
     w->threads = omp_get_max_threads();
-    w->packed = aligned_alloc(64, larger(w->packed_size, 64));
-    w->scratch = aligned_alloc(64, larger(w->scratch_size * (size_t)w->threads, 64));
+    w->packed = aligned_alloc(64, size_larger(w->packed_size, 64));
+    w->scratch = aligned_alloc(64, size_larger(w->scratch_size * (size_t)w->threads, 64));
     if (w->packed && w->scratch) return true;
     linear_workspace_free(w);
     return error_set(e, STATUS_SYSTEM, "out of memory");

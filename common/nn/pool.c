@@ -1,19 +1,12 @@
 /* Pooling over images, a few rows or one image at a time. */
 #include "nn/pool.h"
 
-static void need_raise(workspace_need *need, size_t thread, size_t blocks, int C)
-{
-    if (need->thread < thread) need->thread = thread;
-    if (need->sums < blocks * sums_stride(C)) need->sums = blocks * sums_stride(C);
-    if (need->channels < C) need->channels = C;
-}
-
 void pool_max_start(pool_max *p, int n, workspace_need *need)
 {
     p->out_height = (p->height + 2 * p->window[2] - p->window[0]) / p->window[1] + 1;
     p->out_width = (p->width + 2 * p->window[2] - p->window[0]) / p->window[1] + 1;
-    need_raise(need, (size_t)p->width * (size_t)p->channels * sizeof(float) + 4096,
-               (size_t)n * (size_t)p->height, p->channels);
+    need_raise(&need->thread, (size_t)p->width * (size_t)p->channels * sizeof(float) + 4096);
+    need_sums(need, (size_t)n * (size_t)p->height, p->channels);
 }
 
 void pool_max_forward(const pool_max *p, const workspace *w, const operand *x, void *y,
@@ -66,8 +59,8 @@ void pool_max_jvp(const pool_max *p, const workspace *w, const operand *tx, cons
 
 void pool_average_start(int pixels, int C, int n, workspace_need *need)
 {
-    need_raise(need, PART * (size_t)C * sizeof(float) + 4096,
-               (size_t)n * ((size_t)pixels / PART + 1), C);
+    need_raise(&need->thread, PART * (size_t)C * sizeof(float) + 4096);
+    need_sums(need, (size_t)n * ((size_t)pixels / PART + 1), C);
 }
 
 void pool_average_forward(const workspace *w, float *y, const void *x, int pixels, int C, int n)

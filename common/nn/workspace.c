@@ -1,6 +1,8 @@
 /* The arena, thread buffers, and sums over blocks in a fixed order. */
 #include "nn/workspace.h"
 
+#include "cli/memory.h"
+
 #include <omp.h>
 #include <sys/mman.h>
 
@@ -31,6 +33,17 @@ void *arena_take(arena *a, size_t size)
     void *piece = a->base ? a->base + a->used : NULL;
     a->used += size;
     return piece;
+}
+
+void need_raise(size_t *need, size_t size)
+{
+    *need = size_larger(*need, size);
+}
+
+void need_sums(workspace_need *need, size_t blocks, int C)
+{
+    need_raise(&need->sums, blocks * sums_stride(C));
+    if (need->channels < C) need->channels = C;
 }
 
 void workspace_start(workspace *w, matrix_type type)

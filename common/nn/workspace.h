@@ -26,6 +26,10 @@ typedef struct workspace_need {
     int channels; /* of totals */
 } workspace_need;
 
+/* Raises one of the sizes; and what the sums of `blocks` blocks of C channels need. */
+void need_raise(size_t *need, size_t size);
+void need_sums(workspace_need *need, size_t blocks, int C);
+
 typedef struct workspace {
     const matrix_kernels *matrix;
     const block_kernels *block;
