@@ -4,7 +4,6 @@
 #include "cli/memory.h"
 #include "cli/text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,8 +145,8 @@ bool model_config_infer_text(model_config *c, const weight_list *l, error *e)
 {
     text_config text = {
         .layers = blocks_count(l, "model.transformer.resblocks.%d.attn.in_proj_weight"),
-        .width = side(l, "model.token_embedding.weight", 2, 1),
-        .vocabulary = side(l, "model.token_embedding.weight", 2, 0),
+        .width = side(l, TOKEN_EMBEDDING, 2, 1),
+        .vocabulary = side(l, TOKEN_EMBEDDING, 2, 0),
         .context = side(l, "model.positional_embedding", 2, 0),
         .output_dim = side(l, "model.text_projection", 2, 1),
         .embedding_dim = c->embedding_dim,
@@ -241,8 +240,6 @@ void model_report_print(const model_report *r, FILE *out)
     list_print("unused", r->unused, r->unused_count, out);
 }
 
-static const char token_name[] = "model.token_embedding.weight";
-
 /* Rows of the token embedding mean nothing under another vocabulary. */
 static bool vocabulary_differs(const model *m, const tensor_file *f)
 {
@@ -257,7 +254,8 @@ static bool values_take(model *m, const weight_list *l, model_report *r, error *
     for (size_t i = 0; i < m->table->count; i++) {
         const parameter *p = &m->table->item[i];
         const tensor *t = weight_list_find(l, p->name);
-        bool use = t && weight_fits(t, p) && !(other_words && strcmp(p->name, token_name) == 0);
+        bool use =
+            t && weight_fits(t, p) && !(other_words && strcmp(p->name, TOKEN_EMBEDDING) == 0);
         if (use && !weight_copy(l->file, t, p, m->values, e)) return false;
         bool noted = use ? report_add(&r->found, &r->found_count, p->name, NULL, e)
                          : report_add(&r->missing, &r->missing_count, p->name, NULL, e);
@@ -284,7 +282,7 @@ static const char *unused_reason(const model *m, const weight_list *l, size_t i,
     if (weight_list_repeats(l, i)) return "several tensors have this name";
     const parameter *p = parameter_table_find(m->table, w->name);
     if (!p) return batches_tracked_is(w->name) ? NULL : "this model has no such parameter";
-    if (strcmp(p->name, token_name) == 0 && vocabulary_differs(m, l->file))
+    if (strcmp(p->name, TOKEN_EMBEDDING) == 0 && vocabulary_differs(m, l->file))
         return "belongs to another vocabulary";
     if (weight_fits(w->tensor, p)) return NULL;
     int64_t shape[4] = {0};

@@ -67,7 +67,7 @@ static const described block_parameters[BLOCK_PARAMETERS] = {
 
 static const described other_parameters[OTHER_PARAMETERS] = {
     [POSITIONS] = {"model.positional_embedding", {CONTEXT, WIDTH}},
-    [TOKENS] = {"model.token_embedding.weight", {VOCABULARY, WIDTH}},
+    [TOKENS] = {TOKEN_EMBEDDING, {VOCABULARY, WIDTH}},
     [LN_FINAL_GAIN] = {"model.ln_final.weight", {WIDTH}},
     [LN_FINAL_BIAS] = {"model.ln_final.bias", {WIDTH}},
     [PROJECTION] = {"model.text_projection", {WIDTH, OUTPUT}},

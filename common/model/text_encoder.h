@@ -25,6 +25,8 @@ typedef struct text_config {
 /* CLIP's rule: a head for every 64 of width, at least one, fewer until they divide it. */
 int text_heads_default(int width);
 
+#define TOKEN_EMBEDDING "model.token_embedding.weight" /* a parameter with a row a token */
+
 /* Adds the text parameters to a table, in the published order and under the published names. */
 bool text_parameters_add(parameter_table *table, const text_config *config, error *e);
 

@@ -2,6 +2,7 @@
 #include "train/plan.h"
 
 #include "cli/memory.h"
+#include "model/text_encoder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ bool plan_create(plan *p, const parameter_table *table, const bool *frozen, cons
     for (size_t i = 0; i < table->count; i++) {
         const parameter *q = &table->item[i];
         bool good, fixed = q->buffer || frozen[q->group];
-        if (!fixed && tokens && strcmp(q->name, "model.token_embedding.weight") == 0)
+        if (!fixed && tokens && strcmp(q->name, TOKEN_EMBEDDING) == 0)
             good = add_rows(p, q, tokens, token_count, e);
         else
             good = add_range(fixed ? &p->fixed : &p->trained, q->offset, q->count, q->group, e);
