@@ -240,8 +240,8 @@ static void run(job *j, error *e)
 
 int main(int argc, char **argv)
 {
-    static const char *const generators[] = {"camera",  "upsampler", "smoother",
-                                             "blender", "quantiser", NULL};
+    const char *generators[STANDIN_COUNT + 2] = {"camera"}; /* NULL-ended */
+    for (int i = 0; i < STANDIN_COUNT; i++) generators[i + 1] = standin_names[i];
     static cli c;
     static job j = {.c = &c, .o = {.count = 100, .size = 256}};
     const cli_option table[] = {
