@@ -23,8 +23,8 @@ static const char *const warp_choices[] = {"piecewise", "affine", NULL};
 
 static int variants = VARIANTS_ALL, coding = CODING_RAW, vflip = VFLIP_ROTATE,
            warp = WARP_PIECEWISE, how = RESAMPLE_ANTIALIAS;
-static int64_t size = 224, working_size, per_face = 1, epochs = 1, sheet_rows = 24;
-static double scale = 1.3, megapixels = 100;
+static int64_t size = CROP_SIZE, working_size, per_face = 1, epochs = 1, sheet_rows = 24;
+static double scale = CROP_SCALE, megapixels = 100;
 static bool nose, masks;
 static const char *trace_path, *sheet_path;
 
@@ -347,7 +347,7 @@ static void streams_run(run *r, error *e)
 
 static bool options_check(error *e)
 {
-    if (working_size == 0) working_size = size > 224 ? size : 224;
+    if (working_size == 0) working_size = size > CROP_SIZE ? size : CROP_SIZE;
     if (size > working_size) {
         return error_set(e, STATUS_USAGE,
                          "--size %" PRId64 " is larger than --working-size %" PRId64, size,

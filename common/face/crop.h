@@ -11,7 +11,9 @@ typedef struct crop_options {
     resampling how;
 } crop_options;
 
-#define CROP_OPTIONS ((crop_options){.scale = 1.3, .size = 224, .how = RESAMPLE_ANTIALIAS})
+/* The method's. */
+#define CROP_SCALE 1.3
+enum { CROP_SIZE = 224 };
 
 /* Pixels left..right-1, top..bottom-1 of the upright image. */
 typedef struct crop {

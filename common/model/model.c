@@ -26,10 +26,10 @@ model_config model_config_default(void)
                  .vocabulary = 49408,
                  .output_dim = 1024,
                  .embedding_dim = 768},
-        .preprocessing = {.scale = 1.3,
-                          .step = {{224, RESAMPLE_BILINEAR}},
+        .preprocessing = {.scale = CROP_SCALE,
+                          .step = {{CROP_SIZE, RESAMPLE_BILINEAR}},
                           .step_count = 1,
-                          .size = 224,
+                          .size = CROP_SIZE,
                           PREPROCESSING_CLIP},
     };
 }
