@@ -67,8 +67,8 @@ bool gmm_prepare(gmm *m, int threads, error *e);
 bool gmm_log_likelihoods(const gmm *m, const points *p, int threads, double *log_likelihood,
                          double *responsibilities, error *e);
 
-/* Free parameters, and the Bayesian information criterion (lower is better) for n points of a mean
-   log-likelihood. */
+/* Free parameters (shared for their test), and the Bayesian information criterion (lower is better)
+   for n points of a mean log-likelihood. */
 double gmm_parameter_count(const gmm *m);
 double gmm_bic(const gmm *m, double mean_log_likelihood, size_t n);
 

@@ -4,7 +4,6 @@
 #include "cli/memory.h"
 #include "cli/random.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

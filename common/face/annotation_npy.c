@@ -1,7 +1,6 @@
 /* Landmarks in NumPy's .npy files. Pickled objects are never executed; only None is recognised. */
 #include "face/annotation_internal.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -92,7 +92,7 @@ int64_t tensor_shape_count(int rank, const int64_t *shape);
 /* For the readers: sorts tensors and metadata; false and STATUS_DATA when a name appears twice. */
 bool tensor_file_sort(tensor_file *f, error *e);
 
-/* Half precision to single. */
+/* Half precision to single; shared for its test. */
 float half_to_float(uint16_t half);
 
 #endif

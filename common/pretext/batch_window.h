@@ -32,6 +32,8 @@ typedef struct batch_windows {
    or of several sizes; STATUS_USAGE when the settings do not fit the input. */
 bool batch_windows_write(const batch_windows *w, error *e);
 
+/* ---- Shared for their tests ----------------------------------------------------------------- */
+
 /* Pixels of the faces that come out: `*side`, which holds those of the window before, or 0.
    STATUS_DATA when there is none for all. */
 bool batch_side_find(const batch_settings *settings, const catalog *faces, int *side, error *e);

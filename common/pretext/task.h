@@ -59,7 +59,7 @@ json_t *task_list_json(const task_list *list); /* NULL: out of memory; caller de
 
 void task_list_free(task_list *list); /* NULL is fine */
 
-/* All prompts of all tasks in order; index of a task's first. */
+/* All prompts of all tasks in order; index of a task's first (shared for its test). */
 size_t task_list_prompt_count(const task_list *list);
 size_t task_list_prompt_first(const task_list *list, size_t t);
 const task *task_list_find(const task_list *list, const char *name); /* NULL: none of this name */
