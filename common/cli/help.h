@@ -6,8 +6,7 @@
 #include "cli/options.h"
 
 /* The usage, a line for each option that is not rare, and the rare ones' names; with `all`, a line
-   for each option. `set` holds the
-   tool's options and the common ones that it has. */
+   for each option. `set` holds the tool's options and the common ones that it has. */
 void help_print(const cli_tool *tool, const option_set *set, bool all, FILE *to);
 
 #endif

@@ -73,8 +73,9 @@ typedef enum match { MATCH_NONE, MATCH_ONE, MATCH_AMBIGUOUS } match;
    photo's come into question. Best is the same name; then names whose folders agree from the end as
    far as both have any ("..": as far as that), the same suffix before another, more agreeing
    folders before fewer. Two equally good ones are ambiguous. Counts the photo at what it finds.
-   What a photo finds depends on its path alone, not on photos before it; the time grows with the
-   logarithm of the number of entries. */
+   What a photo finds depends on its path alone, not on photos before it. The time grows with the
+   logarithm of the number of entries; entries of the photo's name that have all of its folders, and
+   more, are looked through one by one until two have its suffix. */
 match annotations_find(annotations *a, const char *path, annotation **found);
 
 #endif
