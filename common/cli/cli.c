@@ -111,68 +111,91 @@ typedef struct common_options {
 enum { COMMON_OPTIONS = 14 };
 enum { CLI_OPERANDS = 1 << 16 }; /* beside enum cli_common: the tool takes operands */
 
+#define PLACE(field) offsetof(common_options, field)
+
+static const struct common_option {
+    unsigned needs;
+    size_t place; /* of the value in common_options */
+    cli_option option;
+} common_table[] = {
+    {0,
+     PLACE(output),
+     {"output", 'o', CLI_STRING, .argument = "FILE",
+      .help = "write to FILE instead of standard output", .unrecorded = true, .written = true}},
+    {0,
+     PLACE(threads),
+     {"threads", 'j', CLI_INTEGER, NULL, 1, 1024, .argument = "N",
+      .help = "threads to use (all processors)", .unrecorded = true, .rare = true}},
+    {CLI_SEED,
+     PLACE(seed),
+     {"seed", 0, CLI_INTEGER, NULL, 0, 9007199254740991.0, .argument = "N",
+      .help = "seed of all random choices (0)", .unrecorded = true, .rare = true}},
+    {CLI_SET,
+     PLACE(sets),
+     {"set", 0, CLI_LIST, .argument = "KEY=VALUE", .help = "put KEY into every record (repeatable)",
+      .rare = true}},
+    {CLI_MAX_ERRORS,
+     PLACE(max_errors),
+     {"max-errors", 0, CLI_INTEGER, NULL, 0, 9007199254740991.0, .argument = "N",
+      .help = "error records that still count as success (0)", .unrecorded = true, .rare = true}},
+    {CLI_OPERANDS,
+     PLACE(files_from),
+     {"files-from", 0, CLI_LIST, .argument = "FILE",
+      .help = "read more input names, one a line (repeatable)", .unrecorded = true, .rare = true}},
+    {CLI_OPERANDS,
+     PLACE(nul_separated),
+     {"null", '0', CLI_FLAG, .help = "names in --files-from end in NUL", .unrecorded = true,
+      .rare = true}},
+    {CLI_PROVENANCE,
+     PLACE(no_provenance),
+     {"no-provenance", 0, CLI_FLAG, .help = "leave the list of tools out of the header",
+      .unrecorded = true, .rare = true}},
+    {0,
+     PLACE(progress),
+     {"progress", 0, CLI_FLAG, .help = "show progress also when not at a terminal",
+      .unrecorded = true, .rare = true}},
+    {0,
+     PLACE(no_progress),
+     {"no-progress", 0, CLI_FLAG, .help = "show no progress", .unrecorded = true, .rare = true}},
+    {0,
+     PLACE(quiet),
+     {"quiet", 'q', CLI_FLAG, .help = "only errors on standard error", .unrecorded = true,
+      .rare = true}},
+    {0,
+     PLACE(verbose),
+     {"verbose", 'v', CLI_FLAG, .help = "say more on standard error; with --help, too",
+      .unrecorded = true, .rare = true}},
+    {0,
+     PLACE(help),
+     {"help", 'h', CLI_FLAG, .help = "print this help", .unrecorded = true, .rare = true}},
+    {0,
+     PLACE(version),
+     {"version", 'V', CLI_FLAG, .help = "print versions and processor features", .unrecorded = true,
+      .rare = true}},
+};
+
+/* In place of --output's, of tools that write a folder. */
+static const cli_option folder_option = {.name = "output",
+                                         .letter = 'o',
+                                         .kind = CLI_STRING,
+                                         .argument = "FOLDER",
+                                         .help = "write into FOLDER (required)",
+                                         .unrecorded = true};
+
 /* Returns how many they are. */
 static size_t fill_common_table(cli_option table[COMMON_OPTIONS], common_options *o,
                                 const cli_tool *tool)
 {
-    bool folder = tool->folder_output;
-    const struct {
-        unsigned needs;
-        cli_option option;
-    } common[COMMON_OPTIONS] = {
-        {0,
-         {"output", 'o', CLI_STRING, &o->output, .argument = folder ? "FOLDER" : "FILE",
-          .help =
-              folder ? "write into FOLDER (required)" : "write to FILE instead of standard output",
-          .unrecorded = true, .written = !folder}},
-        {0,
-         {"threads", 'j', CLI_INTEGER, &o->threads, 1, 1024, .argument = "N",
-          .help = "threads to use (all processors)", .unrecorded = true, .rare = true}},
-        {CLI_SEED,
-         {"seed", 0, CLI_INTEGER, &o->seed, 0, 9007199254740991.0, .argument = "N",
-          .help = "seed of all random choices (0)", .unrecorded = true, .rare = true}},
-        {CLI_SET,
-         {"set", 0, CLI_LIST, &o->sets, .argument = "KEY=VALUE",
-          .help = "put KEY into every record (repeatable)", .rare = true}},
-        {CLI_MAX_ERRORS,
-         {"max-errors", 0, CLI_INTEGER, &o->max_errors, 0, 9007199254740991.0, .argument = "N",
-          .help = "error records that still count as success (0)", .unrecorded = true,
-          .rare = true}},
-        {CLI_OPERANDS,
-         {"files-from", 0, CLI_LIST, &o->files_from, .argument = "FILE",
-          .help = "read more input names, one a line (repeatable)", .unrecorded = true,
-          .rare = true}},
-        {CLI_OPERANDS,
-         {"null", '0', CLI_FLAG, &o->nul_separated, .help = "names in --files-from end in NUL",
-          .unrecorded = true, .rare = true}},
-        {CLI_PROVENANCE,
-         {"no-provenance", 0, CLI_FLAG, &o->no_provenance,
-          .help = "leave the list of tools out of the header", .unrecorded = true, .rare = true}},
-        {0,
-         {"progress", 0, CLI_FLAG, &o->progress,
-          .help = "show progress also when not at a terminal", .unrecorded = true, .rare = true}},
-        {0,
-         {"no-progress", 0, CLI_FLAG, &o->no_progress, .help = "show no progress",
-          .unrecorded = true, .rare = true}},
-        {0,
-         {"quiet", 'q', CLI_FLAG, &o->quiet, .help = "only errors on standard error",
-          .unrecorded = true, .rare = true}},
-        {0,
-         {"verbose", 'v', CLI_FLAG, &o->verbose,
-          .help = "say more on standard error; with --help, too", .unrecorded = true,
-          .rare = true}},
-        {0,
-         {"help", 'h', CLI_FLAG, &o->help, .help = "print this help", .unrecorded = true,
-          .rare = true}},
-        {0,
-         {"version", 'V', CLI_FLAG, &o->version, .help = "print versions and processor features",
-          .unrecorded = true, .rare = true}},
-    };
+    unsigned has = tool->common | (tool->operands ? CLI_OPERANDS : 0);
     size_t count = 0;
-    for (size_t i = 0; i < COMMON_OPTIONS; i++) {
-        if (common[i].needs == CLI_OPERANDS && !tool->operands) continue;
-        table[count] = common[i].option;
-        table[count++].idle = common[i].needs != CLI_OPERANDS && (common[i].needs & ~tool->common);
+    for (size_t i = 0; i < CLI_COUNT(common_table); i++) {
+        const struct common_option *from = &common_table[i];
+        unsigned missing = from->needs & ~has;
+        bool folder = tool->folder_output && from->place == PLACE(output);
+        if (missing == CLI_OPERANDS) continue;
+        table[count] = folder ? folder_option : from->option;
+        table[count].value = (char *)o + from->place;
+        table[count++].idle = missing != 0;
     }
     return count;
 }
