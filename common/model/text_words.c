@@ -2,6 +2,7 @@
 #include "model/text_words.h"
 
 #include "cli/memory.h"
+#include "cli/text.h"
 #include "model/tokenizer.h"
 #include "model/unicode.h"
 
@@ -20,28 +21,12 @@ static const char *const specials[] = {"<|startoftext|>", "<|endoftext|>"};
 #define COUNT(list) (sizeof list / sizeof *list)
 
 /* The next character of UTF-8; U+FFFD for invalid bytes. */
-static uint32_t utf8_next(const unsigned char **at)
+static uint32_t utf8_next(const unsigned char **at, const unsigned char *end)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *p = *at;
-    int length = *p < 0x80                 ? 1
-                 : *p >= 0xc2 && *p < 0xe0 ? 2
-                 : *p >= 0xe0 && *p < 0xf0 ? 3
-                 : *p >= 0xf0 && *p < 0xf5 ? 4
-                                           : 0;
-    uint32_t c = length == 1 ? *p : length == 0 ? 0 : *p & (0x7f >> length);
-    for (int i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            length = 0;
-            break;
-        }
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    if (length == 0 || c < least[length] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) {
-        *at = p + 1;
-        return 0xfffd;
-    }
-    *at = p + length;
+    size_t length = utf8_length(*at, (size_t)(end - *at));
+    uint32_t c = length == 0 ? 0xfffd : length == 1 ? **at : **at & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) c = c << 6 | ((*at)[i] & 0x3f);
+    *at += length ? length : 1;
     return c;
 }
 
@@ -210,8 +195,8 @@ bool text_words_split(text_words *w, const char *text, error *e)
     w->start = memory_zeroed(6 * size + 8, sizeof *w->start, e);
     bool ok = mended && lower && w->bytes && w->start;
     if (ok) {
-        const unsigned char *at = (const unsigned char *)text;
-        while (*at) count += (size_t)character_mend(utf8_next(&at), mended + count);
+        const unsigned char *at = (const unsigned char *)text, *end = at + size;
+        while (at < end) count += (size_t)character_mend(utf8_next(&at, end), mended + count);
         for (int i = 0; i < 2; i++) count = entities_resolve(mended, count);
         count = spaces_collapse(mended, count);
         count = case_lower(lower, mended, count);
