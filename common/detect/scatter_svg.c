@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 640, MARGIN = 24, LEGEND = 220, LINE = 20, NAME = 24 };
+enum { SIDE = 640, MARGIN = 24, LEGEND = 220, LINE = 20, NAME = 24 /* characters */ };
 
 /* Okabe and Ito's colours, which most colour-blind people can tell apart, then darker ones. */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -60,13 +60,13 @@ static void print_text(FILE *to, const char *text)
 /* A name as the legend has room for it. */
 static void print_name(FILE *to, const char *name)
 {
-    char cut[NAME + 1];
-    size_t length = strlen(name), kept = length > NAME ? NAME - 1 : length;
-    while (kept < length && kept > 0 && ((unsigned char)name[kept] & 0xc0) == 0x80) kept--;
+    char cut[4 * NAME + 1];
+    bool whole = text_width(name) <= NAME;
+    size_t kept = text_bytes(name, whole ? NAME : NAME - 1);
     memcpy(cut, name, kept);
     cut[kept] = 0;
     print_text(to, cut);
-    if (kept < length) fputs("\u2026", to);
+    if (!whole) fputs("\u2026", to);
 }
 
 static void print_mark(FILE *to, double x, double y, size_t group, face_label label)

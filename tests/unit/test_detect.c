@@ -5,6 +5,7 @@
 #include "detect/metrics.h"
 #include "detect/pca.h"
 #include "detect/quadtree.h"
+#include "detect/scatter_svg.h"
 #include "detect/table.h"
 #include "detect/tsne.h"
 
@@ -408,6 +409,29 @@ static void test_latex_escapes(void **state)
     table_free(&t);
 }
 
+/* ---- Plots ---------------------------------------------------------------------------------- */
+
+/* Names have the same room in any script. */
+static void test_a_legend_cuts_names_by_characters(void **state)
+{
+    /* 24 characters, and 25 */
+    char room[] = "\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f234567890abcde";
+    char more[] =
+        "\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f\u044f234567890abcd\u044f\u044f";
+    embedding_info info[] = {{.source = room}, {.source = more}};
+    embeddings s = {.info = info, .count = 2};
+    const double positions[4] = {0, 0, 1, 1};
+    char *text;
+    size_t size;
+    error e = {0};
+    FILE *to = open_memstream(&text, &size);
+    assert_true(scatter_svg_write(&s, positions, "", to, &e));
+    fclose(to);
+    assert_non_null(strstr(text, "\u044f234567890abcde, unlabelled (1)"));
+    assert_non_null(strstr(text, "\u044f234567890abcd\u2026, unlabelled (1)"));
+    free(text);
+}
+
 /* Of this process, in bytes. */
 static rlim_t address_space(void)
 {
@@ -459,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_pca_finds_the_long_axis),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_latex_escapes),
+        cmocka_unit_test(test_a_legend_cuts_names_by_characters),
         cmocka_unit_test(test_a_table_says_when_memory_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
