@@ -226,7 +226,7 @@ static void test_pieces(void **state)
     }
 }
 
-static void test_mask_and_flip(void **state)
+static void test_mask(void **state)
 {
     enum { S = 224 };
     static float values[S * S];
@@ -247,6 +247,13 @@ static void test_mask_and_flip(void **state)
     }
     assert_true(most == 1 && values[155 * S + 110] > 0.99f && values[155 * S + 62] < 0.5f);
     soft_mask_free(&m);
+}
+
+static void test_flip(void **state)
+{
+    enum { S = 224 };
+    static float values[S * S];
+    error e = {0};
     image from = {0}, out = {0};
     assert_true(image_allocate(&from, S, S, &e) && image_allocate(&out, S, S, &e));
     for (int i = 0; i < 3 * S * S; i++) from.pixels[i] = (uint8_t)(i % 251);
@@ -386,7 +393,8 @@ int main(void)
         cmocka_unit_test(test_masks_possible),
         cmocka_unit_test(test_regions_too_small),
         cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_mask_and_flip),
+        cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_flip),
         cmocka_unit_test(test_warps),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_matching),

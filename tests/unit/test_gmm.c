@@ -69,28 +69,23 @@ static void full_covariance(const gmm *m, size_t c, double *out)
                     : m->covariances[(m->covariance == GMM_FULL ? c * d * d : 0) + i * d + j];
 }
 
-static void check_one_step(gmm_covariance covariance)
+/* Responsibilities of no meaning, whose rows sum to 1; caller frees. */
+static double *made_responsibilities(void)
 {
-    error e = {0};
-    float *x = clusters(N, D, K);
-    points p = {x, NULL, N, D};
-    double *r = malloc(N * K * sizeof *r), *l = malloc(N * sizeof *l);
+    double *r = malloc(N * K * sizeof *r);
     random_state random = random_keyed(2, "responsibilities", 0);
     for (size_t i = 0; i < N; i++) {
         double sum = 0;
         for (size_t c = 0; c < K; c++) sum += r[i * K + c] = random_uniform(&random);
         for (size_t c = 0; c < K; c++) r[i * K + c] /= sum;
     }
-    gmm m;
-    gmm_result result;
-    gmm_options o = options(K, covariance);
-    o.responsibilities = r;
-    o.max_iterations = 0;
-    assert_true(gmm_fit(&m, &p, &o, &result, &e));
-    assert_true(gmm_log_likelihoods(&m, &p, 2, l, NULL, &e));
+    return r;
+}
 
-    /* Naive maximisation. */
-    double covariances[K][D * D] = {{0}}, pooled[D * D] = {0};
+/* Weights, means and covariances against naive maximisation. */
+static void check_maximised(const gmm *m, const float *x, const double *r)
+{
+    double covariances[K][D * D] = {{0}}, pooled[D * D] = {0}, actual[D * D];
     for (size_t c = 0; c < K; c++) {
         double count = 0, mean[D] = {0};
         for (size_t i = 0; i < N; i++) {
@@ -99,9 +94,9 @@ static void check_one_step(gmm_covariance covariance)
         }
         for (size_t j = 0; j < D; j++) {
             mean[j] /= count;
-            assert_float_equal(mean[j], m.means[c * D + j], 1e-12);
+            assert_float_equal(mean[j], m->means[c * D + j], 1e-12);
         }
-        assert_float_equal(count / N, m.weights[c], 1e-12);
+        assert_float_equal(count / N, m->weights[c], 1e-12);
         for (size_t i = 0; i < N; i++)
             for (size_t a = 0; a < D; a++)
                 for (size_t b = 0; b < D; b++) {
@@ -111,27 +106,51 @@ static void check_one_step(gmm_covariance covariance)
                     pooled[a * D + b] += v / N;
                 }
     }
-    double actual[D * D], sum = 0;
     for (size_t c = 0; c < K; c++) {
-        full_covariance(&m, c, actual);
+        full_covariance(m, c, actual);
         for (size_t a = 0; a < D; a++)
             for (size_t b = 0; b < D; b++) {
                 double expected =
-                    covariance == GMM_TIED ? pooled[a * D + b] : covariances[c][a * D + b];
-                if (covariance == GMM_DIAGONAL && a != b) expected = 0;
+                    m->covariance == GMM_TIED ? pooled[a * D + b] : covariances[c][a * D + b];
+                if (m->covariance == GMM_DIAGONAL && a != b) expected = 0;
                 assert_float_equal(actual[a * D + b], expected + (a == b ? 1e-6 : 0), 1e-11);
             }
     }
+}
+
+/* The log-likelihoods l (N) and their mean against naive densities. */
+static void check_densities(const gmm *m, const float *x, const double *l, double mean)
+{
+    double actual[D * D], sum = 0;
     for (size_t i = 0; i < N; i++) {
         double density = 0;
         for (size_t c = 0; c < K; c++) {
-            full_covariance(&m, c, actual);
-            density += m.weights[c] * exp(naive_log_density(x + i * D, m.means + c * D, actual, D));
+            full_covariance(m, c, actual);
+            density +=
+                m->weights[c] * exp(naive_log_density(x + i * D, m->means + c * D, actual, D));
         }
         assert_float_equal(l[i], log(density), 1e-9);
         sum += l[i];
     }
-    assert_float_equal(result.log_likelihood, sum / N, 1e-9);
+    assert_float_equal(mean, sum / N, 1e-9);
+}
+
+static void check_one_step(gmm_covariance covariance)
+{
+    error e = {0};
+    float *x = clusters(N, D, K);
+    points p = {x, NULL, N, D};
+    double *r = made_responsibilities(), *l = malloc(N * sizeof *l);
+    gmm m;
+    gmm_result result;
+    gmm_options o = options(K, covariance);
+    o.responsibilities = r;
+    o.max_iterations = 0;
+    assert_true(gmm_fit(&m, &p, &o, &result, &e));
+    assert_true(gmm_log_likelihoods(&m, &p, 2, l, NULL, &e));
+    assert_int_equal(m.covariance, covariance);
+    check_maximised(&m, x, r);
+    check_densities(&m, x, l, result.log_likelihood);
     gmm_free(&m);
     free(x), free(r), free(l);
 }

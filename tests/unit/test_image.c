@@ -145,54 +145,85 @@ static void test_blur_and_erosion(void **state)
     assert_int_equal(border_reflect(6, 5), 2);
 }
 
-/* The same bytes on every level of the processor, for widths around those of vectors. */
-static void test_kernels_agree(void **state)
-{
-    static const image_kernels *const levels[] = {
+/* ---- Kernels: the same bytes on every level of the processor, for widths around vectors' ----- */
+
+static const image_kernels *const kernel_levels[] = {
 #if defined(__x86_64__)
-        [CPU_AVX2] = &avx2_image_kernels,
-        [CPU_AVX512] = &avx512_image_kernels,
+    [CPU_AVX2] = &avx2_image_kernels,
+    [CPU_AVX512] = &avx512_image_kernels,
 #endif
-        [CPU_GENERIC] = &generic_image_kernels
-    };
-    enum { W = 70, H = 9, TAPS = 7 };
-    static const double map[6] = {0.83, 0.21, -2, -0.13, 0.4, 4};
-    image in = numbered(W, H);
-    uint8_t out[2][3 * W];
-    float sums[2][3 * W + 4], weight[W * TAPS], normal[2][W];
+    [CPU_GENERIC] = &generic_image_kernels};
+enum { KERNEL_W = 70, KERNEL_H = 9, KERNEL_TAPS = 7 };
+
+/* The last level to compare with the generic one. */
+static int last_level(void)
+{
+    int level = (int)cpu_level_get();
+    return level < CPU_AVX512 ? level : CPU_AVX512;
+}
+
+/* Rows of sums, the pixels and the normalised floats made of them. */
+typedef struct weighed {
+    float sums[3 * KERNEL_W + 4], normal[KERNEL_W];
+    uint8_t pixels[3 * KERNEL_W];
+} weighed;
+
+static void weigh(const image_kernels *kernels, const image *in, int width, weighed *out)
+{
+    enum { W = KERNEL_W, H = KERNEL_H, TAPS = KERNEL_TAPS };
+    float weight[W * TAPS], moved[W];
     int first[W];
     const uint8_t *rows[H];
     const float *float_rows[TAPS];
+    memset(out, 0, sizeof *out);
     for (int i = 0; i < W * TAPS; i++) weight[i] = (float)(1 + i % 5) / 31;
-    for (int i = 0; i < H; i++) rows[i] = in.pixels + 3 * W * i;
-    for (int level = 1; level <= (int)cpu_level_get() && level <= CPU_AVX512; level++) {
-        for (int width = 1; width <= W - TAPS; width++) {
-            for (int k = 0; k < 2; k++) {
-                const image_kernels *kernels = levels[k * level];
-                memset(sums[k], 0, sizeof sums[k]);
-                kernels->bytes_weigh(sums[k], rows, weight, H, 3 * (size_t)W);
-                for (int i = 0; i < TAPS; i++) float_rows[i] = sums[k] + i;
-                for (int i = 0; i < W; i++) first[i] = i * (W - TAPS) / W;
-                int taps = 1 + width % TAPS;
-                kernels->triples_weigh(out[k], sums[k], first, weight, taps, width);
-                float moved[W];
-                kernels->floats_weigh(moved, float_rows, weight, TAPS, (size_t)width);
-                memcpy(normal[k], moved, (size_t)width * sizeof *moved);
-                kernels->floats_normalise(normal[k], (size_t)width);
-            }
-            assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
-            assert_memory_equal(out[0], out[1], 3 * (size_t)width);
-            assert_memory_equal(normal[0], normal[1], (size_t)width * sizeof(float));
+    for (int i = 0; i < H; i++) rows[i] = in->pixels + 3 * W * i;
+    for (int i = 0; i < TAPS; i++) float_rows[i] = out->sums + i;
+    for (int i = 0; i < W; i++) first[i] = i * (W - TAPS) / W;
+    kernels->bytes_weigh(out->sums, rows, weight, H, 3 * (size_t)W);
+    kernels->triples_weigh(out->pixels, out->sums, first, weight, 1 + width % TAPS, width);
+    kernels->floats_weigh(moved, float_rows, weight, TAPS, (size_t)width);
+    memcpy(out->normal, moved, (size_t)width * sizeof *moved);
+    kernels->floats_normalise(out->normal, (size_t)width);
+}
+
+static void test_weighing_kernels_agree(void **state)
+{
+    image in = numbered(KERNEL_W, KERNEL_H);
+    for (int level = 1; level <= last_level(); level++) {
+        for (int width = 1; width <= KERNEL_W - KERNEL_TAPS; width++) {
+            weighed generic, fast;
+            weigh(kernel_levels[0], &in, width, &generic);
+            weigh(kernel_levels[level], &in, width, &fast);
+            assert_memory_equal(generic.sums, fast.sums, sizeof fast.sums);
+            assert_memory_equal(generic.pixels, fast.pixels, 3 * (size_t)width);
+            assert_memory_equal(generic.normal, fast.normal, (size_t)width * sizeof(float));
+        }
+    }
+    image_free(&in);
+}
+
+static void test_moving_kernels_agree(void **state)
+{
+    enum { W = KERNEL_W, H = KERNEL_H };
+    static const double map[6] = {0.83, 0.21, -2, -0.13, 0.4, 4};
+    image in = numbered(W, H);
+    for (int level = 1; level <= last_level(); level++) {
+        const image_kernels *kernels[] = {kernel_levels[0], kernel_levels[level]};
+        for (int width = 1; width <= W - KERNEL_TAPS; width++) {
+            uint8_t out[2][3 * W];
+            weighed share;
+            weigh(kernels[0], &in, width, &share);
             for (int k = 0; k < 2; k++) {
                 affine_row row = {in.pixels, W, H, map, 1e-6, 3, 0, width};
-                levels[k * level]->row_sample(out[k], &row);
+                kernels[k]->row_sample(out[k], &row);
             }
             assert_memory_equal(out[0], out[1], 3 * (size_t)width);
             for (int backwards = 0; backwards < 2; backwards++) {
-                for (int k = 0; k < 2; k++) {
-                    levels[k * level]->pixels_mix(out[k], in.pixels + 3 * W * 5, rows[4] + 3 * 7,
-                                                  normal[0], 0.75, width, backwards);
-                }
+                for (int k = 0; k < 2; k++)
+                    kernels[k]->pixels_mix(out[k], in.pixels + 3 * W * 5,
+                                           in.pixels + 3 * (W * 4 + 7), share.normal, 0.75, width,
+                                           backwards);
                 assert_memory_equal(out[0], out[1], 3 * (size_t)width);
             }
         }
@@ -553,7 +584,8 @@ int main(void)
         cmocka_unit_test(test_resample_same_size_copies),
         cmocka_unit_test(test_resample_against_definition),
         cmocka_unit_test(test_blur_and_erosion),
-        cmocka_unit_test(test_kernels_agree),
+        cmocka_unit_test(test_weighing_kernels_agree),
+        cmocka_unit_test(test_moving_kernels_agree),
         cmocka_unit_test(test_windows_of_jpegs),
         cmocka_unit_test(test_large_progressive_cmyk),
         cmocka_unit_test(test_parts_of_jpegs),

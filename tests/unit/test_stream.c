@@ -14,36 +14,41 @@
 #include <string.h>
 #include <unistd.h>
 
+static void build_face(stream_chunk *k)
+{
+    record_begin(k, "face");
+    put_text(k, "id", "a#0");
+    put_number(k, "iso", 100.5);
+    put_integer(k, "n", -3);
+    put_boolean(k, "b", true);
+    put_binary(k, "pixels", "xyz", 3);
+    put_map_begin(k, "exif");
+    put_text(k, "make", "Canon");
+    put_map_end(k);
+    put_array(k, "regions", 2);
+    put_text(k, NULL, "mouth");
+    put_text(k, NULL, "eye");
+    put_text(k, "label", "photographic");
+    record_end(k);
+    assert_false(k->failed);
+    assert_int_equal(k->records, 1);
+}
+
+/* The chunk's value at *offset, which moves behind it. */
+static void read_built(const stream_chunk *k, size_t *offset, msgpack_unpacked *read)
+{
+    assert_int_equal(msgpack_unpack_next(read, k->bytes.data, k->bytes.size, offset),
+                     MSGPACK_UNPACK_SUCCESS);
+}
+
 static void records_read_back_as_built(void **state)
 {
-    cli_tool tool = {.name = "test"};
-    cli c = {.tool = &tool};
-    error e = {0};
-    cli_strings_add(&c.sets, "label", &e);
-    cli_strings_add(&c.sets, "generated", &e);
     stream_chunk k = {0};
-    record_begin(&k, "face");
-    put_text(&k, "id", "a#0");
-    put_number(&k, "iso", 100.5);
-    put_integer(&k, "n", -3);
-    put_boolean(&k, "b", true);
-    put_binary(&k, "pixels", "xyz", 3);
-    put_map_begin(&k, "exif");
-    put_text(&k, "make", "Canon");
-    put_map_end(&k);
-    put_array(&k, "regions", 2);
-    put_text(&k, NULL, "mouth");
-    put_text(&k, NULL, "eye");
-    put_text(&k, "label", "photographic");
-    record_end(&k);
-    assert_false(k.failed);
-    assert_int_equal(k.records, 1);
-
+    build_face(&k);
     msgpack_unpacked read;
     msgpack_unpacked_init(&read);
     size_t offset = 0;
-    assert_int_equal(msgpack_unpack_next(&read, k.bytes.data, k.bytes.size, &offset),
-                     MSGPACK_UNPACK_SUCCESS);
+    read_built(&k, &offset, &read);
     assert_int_equal(offset, k.bytes.size);
     double number = 0;
     int64_t integer = 0;
@@ -58,8 +63,25 @@ static void records_read_back_as_built(void **state)
     assert_true(object_text_is(object_get(&read.data, "exif"), "make", "Canon"));
     assert_false(object_number(&read.data, "id", &number));
     assert_null(object_get(&read.data, "none"));
+    msgpack_unpacked_destroy(&read);
+    stream_chunk_free(&k);
+}
 
-    stream_chunk copy = {0};
+static void what_is_set_and_unknown_passes_on(void **state)
+{
+    cli_tool tool = {.name = "test"};
+    cli c = {.tool = &tool};
+    error e = {0};
+    cli_strings_add(&c.sets, "label", &e);
+    cli_strings_add(&c.sets, "generated", &e);
+    stream_chunk k = {0}, copy = {0};
+    build_face(&k);
+    msgpack_unpacked read, passed;
+    msgpack_unpacked_init(&read);
+    msgpack_unpacked_init(&passed);
+    size_t offset = 0;
+    read_built(&k, &offset, &read);
+
     record_begin(&copy, "embedding");
     const char *const own[] = {"pixels", "exif", NULL};
     put_rest(&copy, &c, &read.data, own);
@@ -67,16 +89,14 @@ static void records_read_back_as_built(void **state)
     put_error_record(&copy, &c, "a#0", "why", &read.data);
     assert_int_equal(copy.records, 1);
     assert_int_equal(copy.errors, 1);
-    msgpack_unpacked passed;
-    msgpack_unpacked_init(&passed);
     offset = 0;
-    msgpack_unpack_next(&passed, copy.bytes.data, copy.bytes.size, &offset);
+    read_built(&copy, &offset, &passed);
     assert_true(object_text_is(&passed.data, "type", "embedding"));
     assert_true(object_text_is(&passed.data, "id", "a#0"));
     assert_true(object_text_is(&passed.data, "label", "generated"));
     assert_null(object_get(&passed.data, "pixels"));
     assert_non_null(object_get(&passed.data, "regions"));
-    msgpack_unpack_next(&passed, copy.bytes.data, copy.bytes.size, &offset);
+    read_built(&copy, &offset, &passed);
     assert_true(object_text_is(&passed.data, "stage", "test"));
     assert_true(object_text_is(&passed.data, "label", "generated"));
     assert_null(object_get(&passed.data, "pixels"));
@@ -298,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_read_back_as_built),
+        cmocka_unit_test(what_is_set_and_unknown_passes_on),
         cmocka_unit_test(nesting_beyond_the_builder_fails_safely),
         cmocka_unit_test(scanner_agrees_with_msgpack),
         cmocka_unit_test(scanner_refuses_what_is_too_much),
