@@ -9,7 +9,7 @@
 typedef struct batch_run {
     cli *c;
     stream_writer *writer;
-    catalog *faces;        /* the builder's; those that cannot be decoded are marked in it */
+    catalog *faces; /* the builder's; those that cannot be decoded are marked in it */
     batch_builder builder;
     sampler *sampler; /* the builder's */
     progress *shown;  /* counts faces to train on */
