@@ -95,6 +95,28 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   each_reader check
 }
 
+@test "threads that cannot be started are 71 for every tool, never the answer no" {
+  [[ $BLADES_BUILD != *sanitize* ]] || skip "a sanitizer needs more address space than that"
+  inputs
+  export OMP_NUM_THREADS=1 # OpenBLAS takes as many buffers when it is loaded
+  starts_none() { # SETTING NAME COMMAND...
+    local status=0
+    (ulimit -s 8192 -v 420000; exec timeout 60 env "$1" "${@:3}" -q -j 64 -o out) 2>said >/dev/null || status=$?
+    [ $status = 71 ] || { cat said; return 1; } >&2
+    [[ $1 == OMP* ]] || [ "$(cat said)" = "$2: cannot start a thread; give a smaller -j" ] || return 1
+    [ -z "$(find . -name 'out*')" ]
+  }
+  check() {
+    case $1 in blades-train | embed | gmm-fit | mlp-fit | score | evaluate | tsne) ;; *) return 0 ;; esac
+    starts_none A=1 "$1" "${line[@]}" "$2" || return 1
+    # what the library finds out by itself
+    starts_none OMP_STACKSIZE=1G "$1" "${line[@]}" "$2" || return 1
+    (ulimit -s 8192 -v 420000; exec timeout 60 "${line[@]}" -q -j 1 -o one "$2")
+  }
+  each_reader check
+  starts_none A=1 model-convert model-convert model.safetensors
+}
+
 @test "the wrong kind of stream is 65 and both kinds are named" {
   inputs
   check() {

@@ -1,5 +1,6 @@
 /* blades-train: batches in, a trained joint embedding model out. */
 #include "cli/output.h"
+#include "cli/threads.h"
 #include "nn/threads.h"
 #include "train/settings.h"
 #include "train/trainer.h"
@@ -397,6 +398,7 @@ static void run(cli *c, const json_t *defaults, error *e)
     checkpoint_state state = {0};
     trainer_options o = {0};
     json_t *texts = NULL, *settings = NULL;
+    if (!threads_start(c->threads, e)) return;
     nn_threads_set(c->threads);
     if (!options.resume) note_idle(c);
     if (check_names(e) &&

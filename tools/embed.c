@@ -2,6 +2,7 @@
 #include "cli/memory.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "face/face_source.h"
 #include "model/image_encoder.h"
 #include "model/model.h"
@@ -222,6 +223,7 @@ static void warn_of_scale(const embedding_run *run)
 static bool prepare_run(embedding_run *run, error *e)
 {
     if (!options.model) return error_set(e, STATUS_USAGE, "a model is needed: -m FILE");
+    if (!threads_start(run->c->threads, e)) return false;
     nn_threads_set(run->c->threads);
     run->network = model_read(options.model, e);
     if (!run->network) return false;

@@ -1,6 +1,7 @@
 /* evaluate: how good detectors are, from their scores of labelled faces. */
 #include "cli/output.h"
 #include "cli/plural.h"
+#include "cli/threads.h"
 #include "detect/evaluation_report.h"
 
 #include <math.h>
@@ -232,6 +233,7 @@ static void run(cli *c, evaluation *v, error *e)
         error_set(e, STATUS_USAGE, "--roc and --histogram are of single runs: leave out --run");
         return;
     }
+    if (!threads_start(c->threads, e)) return;
     if (operands && !evaluation_add_stream(v, options.name, &c->inputs, e)) return;
     if (!add_named(v, "method", &options.methods, evaluation_add_file, e) ||
         !add_named(v, "column", &options.columns, evaluation_add_file, e) ||

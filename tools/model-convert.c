@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/text.h"
+#include "cli/threads.h"
 #include "model/convert.h"
 #include "nn/threads.h"
 #include "stream/json.h"
@@ -238,7 +239,9 @@ int main(int argc, char **argv)
     cli c;
     error e = {0};
     if (!cli_start(&c, &tool, argc, argv)) return cli_status(&c);
-    nn_threads_set(c.threads);
-    run(&c, &e);
+    if (threads_start(c.threads, &e)) {
+        nn_threads_set(c.threads);
+        run(&c, &e);
+    }
     return cli_finish(&c, &e);
 }

@@ -2,6 +2,7 @@
 #include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "cli/threads.h"
 #include "detect/detector.h"
 #include "detect/embeddings.h"
 #include "stream/writer.h"
@@ -243,7 +244,7 @@ static void check_scored(const run_state *r, error *e)
 static void run(run_state *r, error *e)
 {
     static const char *const kinds[] = {"embedding", NULL};
-    if (!load_detector(r, e)) return;
+    if (!threads_start(r->c->threads, e) || !load_detector(r, e)) return;
     r->vectors = memory_allocate(BLOCK * detector_dimension(&r->detector), sizeof *r->vectors, e);
     if (!r->vectors) return;
     r->reader = stream_reader_open(&r->c->inputs, kinds, e);

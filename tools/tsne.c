@@ -3,6 +3,7 @@
 #include "cli/memory.h"
 #include "cli/plural.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "detect/embeddings.h"
 #include "detect/pca.h"
 #include "detect/scatter_svg.h"
@@ -174,7 +175,8 @@ static bool write_svg(run_state *r, error *e)
 
 static void run(run_state *r, error *e)
 {
-    if (!embeddings_read(&r->faces, &r->c->inputs, true, e)) return;
+    if (!threads_start(r->c->threads, e) || !embeddings_read(&r->faces, &r->c->inputs, true, e))
+        return;
     size_t errors = r->faces.errors;
     if (errors) cli_note(r->c, "%zu image%s had failed before", errors, plural(errors));
     if (lay_out(r, e) && write_svg(r, e)) write_points(r, e);

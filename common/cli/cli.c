@@ -388,11 +388,23 @@ static bool close_standard_output(const cli_tool *tool)
     return false;
 }
 
+static bool finished;
+
+/* Libraries end the process with 1 when there are no threads or no memory for them (GNU OpenMP
+   does). That is the answer "no" only where a tool comes to its end. */
+static void correct_status(int status, void *unused)
+{
+    if (finished || status != STATUS_NO) return;
+    output_remove_unfinished();
+    _exit(STATUS_SYSTEM);
+}
+
 bool cli_start(cli *c, const cli_tool *tool, int argc, char **argv)
 {
     *c = (cli){.tool = tool};
     fill_closed_descriptors();
     waiting_short();
+    on_exit(correct_status, NULL);
     signal(SIGPIPE, SIG_DFL); /* a closed pipe downstream ends the tool silently */
     signal(SIGXFSZ, SIG_IGN); /* a file over the limit fails to be written, and the tool says so */
     common_options o = {.threads = default_threads(), .seed = -1};
@@ -429,6 +441,7 @@ int cli_finish(cli *c, const error *e)
 
 int cli_finish_status(cli *c, const error *e, int status)
 {
+    finished = true;
     if (e->status) {
         print_error(c->tool, e);
         status = e->status;

@@ -3,6 +3,7 @@
 
 #include "cli/memory.h"
 #include "cli/plural.h"
+#include "cli/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@ bool fitting_begin(fitting *f, cli *c, detector_kind kind, error *e)
 {
     *f = (fitting){.c = c, .result = {.kind = kind, .threshold = 0.5, .false_alarm_rate = NAN}};
     points_single_threaded_blas();
-    if (!embeddings_read(&f->faces, &c->inputs, false, e)) return false;
+    if (!threads_start(c->threads, e) || !embeddings_read(&f->faces, &c->inputs, false, e))
+        return false;
     if (f->faces.errors)
         cli_note(c, "%zu image%s had failed before", f->faces.errors, plural(f->faces.errors));
     f->index = memory_allocate(f->faces.count + 1, sizeof *f->index, e);
