@@ -237,6 +237,18 @@ held_out() { # MODEL BATCHES
   blades-train -q --resume ck --steps 6 --log new --trace trace -o again "$batches"
   [ "$(wc -l <new)" = 3 ]
   [ "$(wc -l <trace)" = 7 ]
+  # a run that kept neither
+  train --steps 3 --checkpoint ck -o part "$batches"
+  for option in --log --trace; do
+    cp "$batches" other
+    run blades-train -q --resume ck --steps 6 $option other -o again "$batches"
+    assert_status 65
+    [[ $output == *"other: not what the checkpoint's run wrote"* ]]
+    cmp "$batches" other
+    : >empty
+    blades-train -q --resume ck --steps 6 $option empty -o again "$batches"
+    [ "$(grep -c '"step"' empty)" = 3 ]
+  done
   # before the first step the trace holds the prompts alone
   train --steps 0 --checkpoint ck --trace trace -o part "$batches"
   blades-train -q --resume ck --steps 6 --trace trace -o again "$batches"

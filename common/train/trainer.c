@@ -395,8 +395,8 @@ static bool describe_model(trainer *t, error *e)
 static bool open_logs(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;
-    return line_file_open(&t->log, o->log, resumed ? resumed->log_position : 0, t->done - 1, e) &&
-           line_file_open(&t->trace, o->trace, resumed ? resumed->trace_position : 0, t->done - 1,
+    return line_file_open(&t->log, o->log, resumed ? resumed->log_position : -1, t->done - 1, e) &&
+           line_file_open(&t->trace, o->trace, resumed ? resumed->trace_position : -1, t->done - 1,
                           e) &&
            (line_file_position(&t->trace) > 0 ||
             trace_prompts(&t->trace, t->tasks, &t->sequences, e));

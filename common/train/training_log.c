@@ -25,11 +25,11 @@ static bool is_line_of(const char *line, size_t length, int64_t last)
     return fits;
 }
 
-/* Does the line of the step `last` end at this position? */
+/* Does the line of the step `last` end at this position? None ends at 0. */
 static bool ends_at(FILE *file, int64_t position, int64_t last, error *e)
 {
     size_t size = position < LINE_LIMIT ? (size_t)position : LINE_LIMIT;
-    char *text = memory_allocate(size, 1, e);
+    char *text = size ? memory_allocate(size, 1, e) : NULL;
     bool fits = text && fseek(file, (long)(position - (int64_t)size), SEEK_SET) == 0 &&
                 fread(text, 1, size, file) == size && text[size - 1] == '\n';
     if (fits) {
@@ -64,7 +64,7 @@ bool line_file_open(line_file *f, const char *path, int64_t position, int64_t la
 {
     *f = (line_file){.path = path};
     if (!path) return true;
-    if (position > 0) return continue_file(f, path, position, last, e);
+    if (position >= 0) return continue_file(f, path, position, last, e);
     f->file = fopen(path, "w");
     return f->file || error_set(e, STATUS_CANNOT_CREATE, "%s: ", path);
 }

@@ -14,10 +14,10 @@ typedef struct line_file {
     const char *path;
 } line_file;
 
-/* Opens the file at `path` (NULL if none is wanted) for lines. Position 0 empties it; otherwise the
-   lines behind that many bytes are cut off, so that a resumed run repeats none, provided that the
-   last one before is that of the step `last` (-1: the prompts of a trace): STATUS_DATA when it is
-   another file. One that is missing or empty is begun. */
+/* Opens the file at `path` (NULL if none is wanted) for lines. Position -1 empties it; otherwise
+   the lines behind that many bytes are cut off, so that a resumed run repeats none, provided that
+   the last one before is that of the step `last` (-1: the prompts of a trace): STATUS_DATA when it
+   is another file, as any is at position 0. One that is missing or empty is begun. */
 bool line_file_open(line_file *f, const char *path, int64_t position, int64_t last, error *e);
 int64_t line_file_position(const line_file *f);
 /* STATUS_IO when the last line could not be written. */
