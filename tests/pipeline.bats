@@ -216,6 +216,25 @@ each_reader() { # COMMAND, called with NAME INPUT and the command line in ${line
   ! grep -q provenance header
 }
 
+@test "a model resumed on a later part of the stream, or on all of it, is that of one run, provenance included" {
+  fixture
+  batches() { pretext-batch -q --tasks tasks.json --size 32 --batch 4 --val-fraction 0.3 "$@" faces.msgpack; }
+  small=(blades-train -q --arch resnet18 --width 0.125 --embedding-dim 8 --text-layers 1 --text-width 32)
+  batches --epochs 6 >all
+  "${small[@]}" --steps 4 -o whole all
+  "${small[@]}" --steps 1 --checkpoint ck -o part all
+  batches --epochs 6 --skip-steps 1 | blades-train -q --resume ck --steps 3 --checkpoint ck -o part
+  batches --epochs 6 --skip-steps 2 | blades-train -q --resume ck --steps 4 -o again
+  cmp whole again
+  # of a shorter stream's checkpoint the whole one makes the model of the whole one
+  batches --epochs 2 | "${small[@]}" --checkpoint ck -o part
+  blades-train -q --resume ck --steps 4 -o again all
+  cmp whole again
+  [ "$(grep -ac "tool.\{4,6\}pretext-batch" whole)" != 0 ]
+  blades-train -q --resume ck --steps 4 --no-provenance -o again all
+  [ "$(grep -ac "tool.\{4,6\}pretext-batch" again)" = 0 ]
+}
+
 @test "--set reaches every record; what is no pair, or the stream's own, is 64" {
   inputs
   score -q -d detector.safetensors --set batch=7 embeddings.msgpack | stream-dump | tail -n +2 >records

@@ -1,7 +1,7 @@
-/* Checkpoints: a model file that also holds everything else a run needs to go on as if it had never
-   stopped: the optimiser's moments (trained numbers only, in the order of the plan), the task
-   weights and theirs, the step and its place in the streams, the options, the seed, and how long
-   log and trace were. */
+/* Checkpoints: a model file, provenance included, that also holds everything else a run needs to go
+   on as if it had never stopped: the optimiser's moments (trained numbers only, in the order of the
+   plan), the task weights and theirs, the step and its place in the streams, the options, the seed,
+   and how long log and trace were. */
 #ifndef BLADES_TRAIN_CHECKPOINT_H
 #define BLADES_TRAIN_CHECKPOINT_H
 

@@ -23,7 +23,7 @@ typedef struct trainer {
     stream_reader *reader;
     const char *input; /* the first one, for messages */
     task_list *tasks;
-    char *provenance; /* of the model to come; NULL if none is wanted */
+    char *provenance; /* of a model by this stream; NULL if none is wanted or the model has it */
     batch_header header;
     batch_source *source;
     batch_pair pair; /* the next to be trained on */
@@ -132,14 +132,25 @@ static void drop_pair(trainer *t)
     t->paired = false;
 }
 
+static void take_provenance(trainer *t)
+{
+    free(t->model->provenance);
+    t->model->provenance = t->provenance;
+    t->provenance = NULL;
+}
+
 /* Goes to the batch of the next step. A stream that starts at step 0 is read past the steps done;
    one that starts later may begin anywhere up to the next step of the stream that the checkpoint
    stopped in. */
 static int skip_done(trainer *t, error *e)
 {
     int more = next_pair(t, e);
-    if (more <= 0 || t->done == 0) return more;
-    int64_t first = t->pair.train->step, next = t->place.step < 0 ? t->done : t->place.step + 1;
+    if (more <= 0) return more;
+    int64_t first = t->pair.train->step;
+    bool whole = first <= 0;
+    if ((whole || t->done == 0) && t->provenance) take_provenance(t);
+    if (t->done == 0) return more;
+    int64_t next = t->place.step < 0 ? t->done : t->place.step + 1;
     if (first > next) {
         error_set(e, STATUS_DATA,
                   "%s: the stream begins at step %" PRId64
@@ -147,7 +158,6 @@ static int skip_done(trainer *t, error *e)
                   t->pair.train->input, first, next);
         return -1;
     }
-    bool whole = first <= 0;
     batch_place place = whole ? batch_place_start() : t->place;
     int64_t left = whole ? t->done : next - first;
     for (; left > 0 && more > 0; left--) {
@@ -384,11 +394,11 @@ static bool resume_model(trainer *t, const checkpoint_state *resumed, error *e)
     return t->model != NULL;
 }
 
+/* A later part of the stream has another provenance than the whole: a resumed run keeps that of its
+   checkpoint unless it is given the whole. */
 static bool describe_model(trainer *t, error *e)
 {
-    free(t->model->provenance);
-    t->model->provenance = t->provenance;
-    t->provenance = NULL;
+    if (!t->options->resume || !t->c->provenance) take_provenance(t);
     return model_setup_tasks(t->model, t->tasks, e);
 }
 
