@@ -312,8 +312,12 @@ start_stalled() {
   mkfifo fifo
   { head -c -60 "$batches"; exec sleep 60; } >fifo 3>&- &
   feeder=$!
-  "${small[@]}" --checkpoint ck --log log "$@" -o m fifo 3>&- & # no function: the signal is for the tool itself
+  # No function: the signal is for the tool itself. The shell has SIGINT ignored in its background.
+  env --default-signal=INT "${small[@]}" --checkpoint ck --log log "$@" -o m fifo 3>&- &
   trainer=$!
+  wait_for_steps
+}
+wait_for_steps() {
   for _ in $(seq 100); do
     [ -f log ] && [ "$(wc -l <log)" -ge 3 ] && break
     sleep 0.1
@@ -338,11 +342,24 @@ start_stalled() {
   done
 }
 
+@test "signals that were ignored when the tool was started stay ignored" {
+  train -o whole "$batches"
+  mkfifo fifo gate
+  { head -c -60 "$batches"; cat gate; tail -c 60 "$batches"; } >fifo 3>&- &
+  env --ignore-signal=INT,TERM,HUP "${small[@]}" --log log -o m fifo 3>&- &
+  trainer=$!
+  wait_for_steps
+  for signal in INT TERM HUP; do kill -$signal $trainer; done
+  timeout 60 bash -c ': >gate'
+  wait $trainer
+  cmp whole m
+}
+
 @test "two signals while a checkpoint is written end the tool at once and leave no half file" {
   case $(command -v blades-train) in */sanitize/*) skip "the sanitizers' library has to be loaded first" ;; esac
   printf '#include <unistd.h>\nint fsync(int file) { (void)file; for (int left = 20; left;) left = sleep(left); return 0; }\n' >slow.c
   cc -shared -fPIC -o slow.so slow.c
-  LD_PRELOAD=$PWD/slow.so "${small[@]}" --checkpoint ck --checkpoint-every 1 -o m "$batches" 3>&- &
+  LD_PRELOAD=$PWD/slow.so env --default-signal=INT "${small[@]}" --checkpoint ck --checkpoint-every 1 -o m "$batches" 3>&- &
   trainer=$!
   until compgen -G 'ck.??????' >/dev/null; do sleep 0.05; done
   kill -INT $trainer

@@ -168,6 +168,7 @@ static void interrupt(int number)
     interrupted = number;
 }
 
+/* What whoever started the tool wants ignored (nohup, a shell's background) stays ignored. */
 static void catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -175,8 +176,7 @@ static void catch_signals(void)
         struct sigaction now, action = {.sa_handler = interrupt};
         sigemptyset(&action.sa_mask);
         sigaction(numbers[i], NULL, &now);
-        bool ignored = numbers[i] == SIGHUP && now.sa_handler == SIG_IGN; /* nohup */
-        if (!ignored) sigaction(numbers[i], &action, NULL);
+        if (now.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
     }
 }
 
