@@ -747,6 +747,21 @@ END
   diff <(stream-dump some | grep '"type":"error"') <(stream-dump points | grep '"type":"error"')
 }
 
+@test "gmm-fit, mlp-fit and tsne find out that the output cannot be written before they read" {
+  mkdir folder
+  for tool in gmm-fit mlp-fit tsne "tsne -o points --svg"; do
+    for output in nowhere/o folder; do
+      [[ $tool == *--svg ]] && line="$tool $output" || line="$tool -o $output"
+      # shellcheck disable=SC2086
+      run $line missing
+      assert_status 73
+      [[ $output == "${tool%% *}: nowhere/o: No such file or directory" || $output == "${tool%% *}: folder: Is a directory" ]]
+    done
+    [[ $tool == *--svg ]] || [[ $(script -qec "$tool missing" /dev/null) == *"refusing to write"* ]]
+  done
+  [ "$(ls -A . folder | wc -l)" = 4 ] # the two names, an empty line, and folder
+}
+
 @test "streams cut short are refused by name" {
   embeddings
   head -c 5000 photos >cut

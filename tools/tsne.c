@@ -175,7 +175,9 @@ static bool write_svg(run_state *r, error *e)
 
 static void run(run_state *r, error *e)
 {
-    if (!threads_start(r->c->threads, e) || !embeddings_read(&r->faces, &r->c->inputs, true, e))
+    if (!output_check(r->c->output, true, e) ||
+        (options.svg && !output_check(options.svg, false, e)) || !threads_start(r->c->threads, e) ||
+        !embeddings_read(&r->faces, &r->c->inputs, true, e))
         return;
     size_t errors = r->faces.errors;
     if (errors) cli_note(r->c, "%zu image%s had failed before", errors, plural(errors));

@@ -227,6 +227,18 @@ bool output_open(output *o, const char *path, bool binary, error *e)
     return false;
 }
 
+bool output_check(const char *path, bool binary, error *e)
+{
+    struct stat status;
+    output target;
+    if (!is_standard(path) && stat(path, &status) == 0 && !S_ISREG(status.st_mode) &&
+        !S_ISDIR(status.st_mode))
+        return true;
+    if (!output_open(&target, path, binary, e)) return false;
+    output_discard(&target);
+    return true;
+}
+
 static bool sync_file(output *o)
 {
     return fflush(o->file) == 0 && !ferror(o->file) &&

@@ -19,6 +19,10 @@ typedef struct output {
    STATUS_CANNOT_CREATE when the file cannot be made. */
 bool output_open(output *o, const char *path, bool binary, error *e);
 
+/* The same test, and nothing is left open or behind: for tools that write at the end of a long run.
+   Devices and pipes are opened when there is something for them. */
+bool output_check(const char *path, bool binary, error *e);
+
 /* Flushes, syncs, renames, closes; standard output is flushed and stays open. STATUS_IO on failure,
    and then nothing is left behind. Does nothing but discard when e is set already. */
 bool output_commit(output *o, error *e);

@@ -2,6 +2,7 @@
 #include "detect/fitting.h"
 
 #include "cli/memory.h"
+#include "cli/output.h"
 #include "cli/plural.h"
 #include "cli/threads.h"
 
@@ -13,7 +14,8 @@ bool fitting_begin(fitting *f, cli *c, detector_kind kind, error *e)
 {
     *f = (fitting){.c = c, .result = {.kind = kind, .threshold = 0.5, .false_alarm_rate = NAN}};
     points_single_threaded_blas();
-    if (!threads_start(c->threads, e) || !embeddings_read(&f->faces, &c->inputs, false, e))
+    if (!output_check(c->output, true, e) || !threads_start(c->threads, e) ||
+        !embeddings_read(&f->faces, &c->inputs, false, e))
         return false;
     if (f->faces.errors)
         cli_note(c, "%zu image%s had failed before", f->faces.errors, plural(f->faces.errors));

@@ -14,7 +14,8 @@ typedef struct fitting {
     detector result;
 } fitting;
 
-/* Reads c->inputs and makes room in `index` for all faces. A failed fitting is also to be ended. */
+/* Checks c->output, reads c->inputs and makes room in `index` for all faces. A failed fitting is
+ * also to be ended. */
 bool fitting_begin(fitting *f, cli *c, detector_kind kind, error *e);
 points fitting_points(const fitting *f);          /* index[0..fitted) */
 points fitting_held_out_points(const fitting *f); /* index[fitted..used) */

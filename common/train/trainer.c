@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct trainer {
     cli *c;
@@ -336,19 +335,6 @@ static bool finish(trainer *t, error *e)
 
 /* ---- The beginning -------------------------------------------------------------------------- */
 
-/* Whether a file can be made there is known before the first step, not after the last. Devices and
-   pipes are opened when there is something for them. */
-static bool check_target(const char *path, error *e)
-{
-    struct stat status;
-    output target;
-    if (path && stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-        return true;
-    if (!output_open(&target, path, true, e)) return false;
-    output_discard(&target);
-    return true;
-}
-
 static bool open_source(trainer *t, error *e)
 {
     if (!open_stream(t, e)) return false;
@@ -416,8 +402,9 @@ static bool open_logs(trainer *t, const checkpoint_state *resumed, error *e)
 static bool prepare(trainer *t, const checkpoint_state *resumed, error *e)
 {
     const trainer_options *o = t->options;
-    if (!check_target(o->output, e) || (o->checkpoint && !check_target(o->checkpoint, e)) ||
-        !open_source(t, e) || !(resumed || look_ahead(t, e)) ||
+    if (!output_check(o->output, true, e) ||
+        (o->checkpoint && !output_check(o->checkpoint, true, e)) || !open_source(t, e) ||
+        !(resumed || look_ahead(t, e)) ||
         !(resumed ? resume_model(t, resumed, e) : create_model(t, e)) || !describe_model(t, e) ||
         !model_setup_prompts(t->model, o, t->tasks, t->input, &t->sequences, e) ||
         !create_state(t, e) || !open_logs(t, resumed, e))
