@@ -62,6 +62,11 @@ refused() { # REGEX FILE TOOL ARGUMENTS...
     for tool in gmm-fit mlp-fit tsne; do refused 'there are no embeddings, and [02] error records' $file $tool; done
     score -q -d detector -o scored $file
   done
+  for tool in gmm-fit mlp-fit tsne; do # of several inputs none is blamed alone
+    run $tool -o out empty/*
+    assert_status 65
+    [ "$output" = "$tool: 2 inputs: there are no embeddings, and 2 error records" ]
+  done
   for tool in gmm-fit mlp-fit tsne; do refused 'embeddings of two different models (aa and bb)' two-models $tool; done
   for fit in "gmm-fit -k 2" mlp-fit; do
     $fit -q -o of-aa model-aa

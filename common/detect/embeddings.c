@@ -162,10 +162,17 @@ static bool read_records(embeddings *s, stream_reader *reader, bool keep, error 
         stream_record_free(record);
         if (!good) return false;
     }
-    if (more == 0 && s->count == 0)
-        return error_set(e, STATUS_DATA, "%s: there are no embeddings, and %zu error records",
-                         stream_reader_input(reader), s->errors);
     return more == 0;
+}
+
+/* What several inputs lack is said of none of them alone. */
+static bool check_count(const embeddings *s, const cli_strings *inputs, error *e)
+{
+    if (s->count > 0) return true;
+    error_set(e, STATUS_DATA, "there are no embeddings, and %zu error record%s", s->errors,
+              plural(s->errors));
+    return inputs->count == 1 ? error_context(e, "%s", cli_input_name(inputs->item[0]))
+                              : error_context(e, "%zu inputs", inputs->count);
 }
 
 bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records, error *e)
@@ -174,7 +181,8 @@ bool embeddings_read(embeddings *s, const cli_strings *inputs, bool keep_records
     *s = (embeddings){0};
     stream_reader *reader = stream_reader_open(inputs, kinds, e);
     bool good = reader && object_copy_make(&s->header, stream_reader_header(reader), e) &&
-                check_header(s, reader, e) && read_records(s, reader, keep_records, e);
+                check_header(s, reader, e) && read_records(s, reader, keep_records, e) &&
+                check_count(s, inputs, e);
     stream_reader_close(reader);
     if (!good) embeddings_free(s);
     return good;
