@@ -915,6 +915,21 @@ END
   [ -z "$stderr" ]
 }
 
+@test "embed says how many files of a folder it leaves out for their names" {
+  load fixture
+  fixture
+  mkdir -p folder/below
+  cp photos/000000.jpg folder/below/A.JPG
+  embed -m model.safetensors -o plain folder 2>said
+  [ ! -s said ]
+  touch folder/b.txt folder/below/a.bmp folder/.hidden
+  embed -m model.safetensors -o same folder photos/000001.jpg 2>said
+  [ "$(cat said)" = "embed: folder: names not ending in .jpg, .jpeg, .png or .webp are left out: 2, the first folder/b.txt" ]
+  embed -q -m model.safetensors -o same folder 2>said
+  [ ! -s said ]
+  cmp plain same
+}
+
 @test "embed names the files that it cannot use" {
   load fixture
   fixture
