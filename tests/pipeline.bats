@@ -381,6 +381,10 @@ with_model=(-m model.safetensors -d detector.safetensors)
   [ "$status" = 65 ]
   [ ! -s out ]
   tail -n 1 said | grep -q '^blades-score: score failed (status 65)'
+  TMPDIR=$PWD/missing verdicts "${with_model[@]}" photos
+  [ "$status" = 73 ]
+  [ ! -s out ]
+  tail -n 1 said | grep -q '^blades-score: no folder for temporary files can be made'
 }
 
 @test "blades-score leaves no folder behind when a signal ends it" {
