@@ -579,6 +579,17 @@ END
   [[ "$output" == *"no face has a label"* ]]
 }
 
+@test "evaluate refuses a table with two columns of one name that it reads" {
+  printf 'id\tscore\tlabel\tnote\tnote\na\t1\treal\tx\ty\nb\t2\tfake\tx\ty\n' >good
+  evaluate -q --bootstrap 0 --method a=good >table
+  for names in 'id score Score' 'ID label score id' 'id score label generated source GENERATED'; do
+    { printf '\n%s\n' "$names"; echo 'a 1 2 3 4 5'; } | tr ' ' '\t' >bad
+    run -65 evaluate --bootstrap 0 --method a=bad
+    twice=$(tr ' ' '\n' <<<"${names,,}" | sort | uniq -d)
+    [ "$output" = "evaluate: a: bad: line 2: two columns are named '$twice'" ]
+  done
+}
+
 @test "evaluate leaves manipulated faces out, and says how many" {
   embeddings
   gmm-fit -q -k 2 -o detector photos

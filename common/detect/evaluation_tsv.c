@@ -133,6 +133,17 @@ static bool find_columns(table_reading *t, const fields *f)
     return t->column[COLUMN_ID] >= 0 && t->column[COLUMN_SCORE] >= 0;
 }
 
+/* Of two columns of one name nobody knows which is meant. */
+static bool check_columns(const table_reading *t, const fields *f, error *e)
+{
+    for (int c = 0; c < COLUMNS; c++)
+        for (int i = 0; i < t->column[c]; i++)
+            if (strcasecmp(f->item[i], column_names[c]) == 0)
+                return error_set(e, STATUS_DATA, "%s: line %ld: two columns are named '%s'",
+                                 t->input, t->line, column_names[c]);
+    return true;
+}
+
 /* The group of a face by its own label and source, or by what is known of its id; GROUP_NONE when
    nobody knows. */
 static bool face_group_of(const table_reading *t, const char *id, face_label label,
@@ -188,7 +199,7 @@ static bool begin_table(table_reading *t, const fields *f, bool *is_face, error 
     double score;
     t->begun = true;
     *is_face = !find_columns(t, f);
-    if (!*is_face) return true;
+    if (!*is_face) return check_columns(t, f, e);
     for (int c = 0; c < COLUMNS; c++) t->column[c] = c == COLUMN_ID || c == COLUMN_SCORE ? c : -1;
     return (f->count >= 2 && parse_score(f->item[1], &score)) ||
            error_set(e, STATUS_DATA,
