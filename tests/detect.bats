@@ -724,6 +724,26 @@ END
   grep -q '<b>note</b>' page.html
 }
 
+@test "no id comes twice in a report, and every reference has its id" {
+  command -v gnuplot >/dev/null || skip "no gnuplot"
+  embeddings
+  gmm-fit -q -k 2 -o detector photos
+  score -q -d detector photos gan | evaluate -q --name " id='a" --bootstrap 0 --roc roc --histogram histogram >table
+  mkdir out
+  for name in oc bc; do "$BLADES_ROOT/pipelines/plot-evaluation" roc histogram out/$name; done
+  "$BLADES_ROOT/pipelines/report" out title note >page.html
+  tags() { grep -o '<[^>]*' page.html | grep -oE "$1" | tr -d "\"'"; }
+  tags "[[:space:]]id=[\"'][^\"']*" | sed 's/.id=//' | sort >ids
+  [ "$(wc -l <ids)" -gt 80 ]
+  [ -z "$(uniq -d ids)" ]
+  tags "(href=[\"']|url\()#[^\"')]*" | sed 's/.*#//' | sort -u >references
+  [ "$(wc -l <references)" -gt 16 ]
+  [ -z "$(comm -13 ids references)" ]
+  count=$(cat out/*.svg | grep -c "id='a / gan")
+  [ "$count" -gt 0 ]
+  [ "$(grep -c "id='a / gan" page.html)" = "$count" ] # text stays as it is
+}
+
 @test "tsne: the same points whatever the threads; keys kept; a plot" {
   embeddings
   tsne -q --iterations 100 --perplexity 10 -j 1 -o one photos gan
