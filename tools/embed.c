@@ -4,7 +4,6 @@
 #include "cli/progress.h"
 #include "cli/threads.h"
 #include "face/face_source.h"
-#include "image/folder.h"
 #include "model/image_encoder.h"
 #include "model/model.h"
 #include "nn/l2norm.h"
@@ -239,8 +238,6 @@ static bool prepare_run(embedding_run *run, error *e)
     if (!run->encoder) return false;
     run->pixels = memory_allocate((size_t)options.batch, (size_t)p->size * (size_t)p->size * 3, e);
     if (!run->pixels) return false;
-    for (size_t i = 0; i < run->c->inputs.count; i++)
-        folder_tell_others(run->c, run->c->inputs.item[i]);
     run->input = face_source_open(run->c, p, options.central, e);
     if (!run->input) return false;
     warn_of_scale(run);

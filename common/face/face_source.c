@@ -72,7 +72,7 @@ face_source *face_source_open(const cli *c, const preprocessing *how, double cen
     f->how = how;
     f->central = central;
     for (size_t i = 0; i < c->inputs.count; i++)
-        if (!folder_expand(c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
+        if (!folder_expand(c, c->inputs.item[i], &f->names, &f->owned, e)) goto fail;
     for (size_t i = 0; i < f->names.count && !f->has_stream; i++)
         f->has_stream = !folder_image_name(f->names.item[i]);
     if (f->names.count && is_stream(f->names.item[0]) &&

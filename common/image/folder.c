@@ -31,10 +31,21 @@ static bool add_owned(const char *path, cli_strings *names, cli_strings *owned, 
     return false;
 }
 
-typedef bool visitor(void *context, const char *path, bool is_image, error *e);
+/* Files whose names are not those of images. */
+typedef struct other_files {
+    size_t count;
+    char *first;
+} other_files;
 
-/* Visits the files that are not hidden, in order. */
-static bool walk(FTS *tree, visitor *visit, void *context, error *e)
+static bool take_file(const char *path, const char *name, cli_strings *names, cli_strings *owned,
+                      other_files *others, error *e)
+{
+    if (folder_image_name(name)) return add_owned(path, names, owned, e);
+    if (others->count++ == 0) others->first = strdup(path);
+    return true;
+}
+
+static bool walk(FTS *tree, cli_strings *names, cli_strings *owned, other_files *others, error *e)
 {
     for (FTSENT *entry; errno = 0, (entry = fts_read(tree)) != NULL;) {
         if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
@@ -46,46 +57,30 @@ static bool walk(FTS *tree, visitor *visit, void *context, error *e)
             return error_set(e, STATUS_NO_INPUT, "%s: ", entry->fts_path);
         }
         if (entry->fts_info == FTS_F &&
-            !visit(context, entry->fts_path, folder_image_name(entry->fts_name), e))
+            !take_file(entry->fts_path, entry->fts_name, names, owned, others, e))
             return false;
     }
     return errno == 0 || error_set(e, STATUS_IO, "reading a folder: ");
 }
 
-static bool visit_folder(const char *path, visitor *visit, void *context, error *e)
+bool folder_expand(const cli *c, const char *path, cli_strings *names, cli_strings *owned, error *e)
 {
+    struct stat status;
+    if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return cli_strings_add(names, path, e);
+    size_t before = names->count;
     char *roots[] = {(char *)path, NULL};
     FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
     if (!tree) return error_set(e, STATUS_NO_INPUT, "%s: ", path);
-    bool walked = walk(tree, visit, context, e);
+    other_files others = {0};
+    bool walked = walk(tree, names, owned, &others, e);
     fts_close(tree);
-    return walked;
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat status;
-    return strcmp(path, "-") != 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* ---- Images --------------------------------------------------------------------------------- */
-
-typedef struct image_lists {
-    cli_strings *names, *owned;
-} image_lists;
-
-static bool add_image(void *context, const char *path, bool is_image, error *e)
-{
-    const image_lists *to = context;
-    return !is_image || add_owned(path, to->names, to->owned, e);
-}
-
-bool folder_expand(const char *path, cli_strings *names, cli_strings *owned, error *e)
-{
-    image_lists to = {names, owned};
-    if (!is_folder(path)) return cli_strings_add(names, path, e);
-    size_t before = names->count;
-    bool walked = visit_folder(path, add_image, &to, e);
+    if (walked && others.first)
+        cli_note(c,
+                 "%s: names not ending in .jpg, .jpeg, .png or .webp are left out: %zu, the first "
+                 "%s",
+                 path, others.count, others.first);
+    free(others.first);
     if (walked && names->count == before)
         return error_set(e, STATUS_NO_INPUT, "%s: no image in this folder", path);
     return walked;
@@ -95,32 +90,4 @@ void folder_names_free(cli_strings *owned)
 {
     for (size_t i = 0; i < owned->count; i++) free((char *)owned->item[i]);
     cli_strings_free(owned);
-}
-
-/* ---- Other files ---------------------------------------------------------------------------- */
-
-typedef struct other_files {
-    size_t count;
-    char *first;
-} other_files;
-
-static bool count_other(void *context, const char *path, bool is_image, error *e)
-{
-    other_files *others = context;
-    if (is_image) return true;
-    if (others->count++ == 0) others->first = strdup(path);
-    return true;
-}
-
-void folder_tell_others(const cli *c, const char *path)
-{
-    other_files others = {0};
-    error unread = {0}; /* whoever reads the images says so */
-    if (c->quiet || !is_folder(path)) return;
-    if (visit_folder(path, count_other, &others, &unread) && others.first)
-        cli_note(c,
-                 "%s: names not ending in .jpg, .jpeg, .png or .webp are left out: %zu, the first "
-                 "%s",
-                 path, others.count, others.first);
-    free(others.first);
 }

@@ -6,11 +6,10 @@
 
 /* Adds `path` to the list, or, when it is a folder, the files in it and below whose names end in
    .jpg, .jpeg, .png or .webp (in any case), sorted by byte order, names beginning with a dot left
-   out. Names that were found are allocated and added to `owned` too, for folder_names_free.
-   STATUS_NO_INPUT when a folder cannot be read or holds no image. */
-bool folder_expand(const char *path, cli_strings *names, cli_strings *owned, error *e);
-/* Says in a note how many files folder_expand leaves out of a folder for their names. */
-void folder_tell_others(const cli *c, const char *path);
+   out; a note counts other files. Names that were found are allocated and added to `owned` too, for
+   folder_names_free. STATUS_NO_INPUT when a folder cannot be read or holds no image. */
+bool folder_expand(const cli *c, const char *path, cli_strings *names, cli_strings *owned,
+                   error *e);
 /* Does a name end so? Says nothing of what the file holds. */
 bool folder_image_name(const char *name);
 void folder_names_free(cli_strings *owned);
