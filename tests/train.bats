@@ -355,6 +355,20 @@ wait_for_steps() {
   cmp whole m
 }
 
+@test "batches of faces that were preprocessed otherwise are refused" {
+  batches_of() { # STEPS
+    STEPS=$1 "$BLADES_ROOT/tests/faces_stream" 40 8 photographic warp |
+      pretext-batch -q --tasks "$BLADES_ROOT/examples/tasks/coarse-only.json" --batch 8
+  }
+  batches_of 8 >one
+  batches_of "12 8" >other
+  train -o m one one
+  run "${small[@]}" -o m2 one other
+  assert_status 65
+  [[ "$output" == *"other: record 9: the faces are cropped or resized otherwise than the first header says"* ]]
+  [ ! -e m2 ]
+}
+
 @test "two signals while a checkpoint is written end the tool at once and leave no half file" {
   case $(command -v blades-train) in */sanitize/*) skip "the sanitizers' library has to be loaded first" ;; esac
   printf '#include <unistd.h>\nint fsync(int file) { (void)file; for (int left = 20; left;) left = sleep(left); return 0; }\n' >slow.c

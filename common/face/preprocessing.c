@@ -137,6 +137,13 @@ bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e)
     return true;
 }
 
+bool preprocessing_of_header(preprocessing *p, const msgpack_object *header, error *e)
+{
+    *p = (preprocessing){PREPROCESSING_CLIP};
+    return preprocessing_get(p, object_get(header, "preprocessing"), e) ||
+           error_context(e, "the header");
+}
+
 bool preprocessing_equal(const preprocessing *a, const preprocessing *b)
 {
     bool equal = a->scale == b->scale && a->size == b->size && a->step_count == b->step_count;

@@ -41,6 +41,9 @@ void preprocessing_put(stream_chunk *k, const preprocessing *p);
    have them. STATUS_DATA when something makes no sense. */
 bool preprocessing_get(preprocessing *p, const msgpack_object *map, error *e);
 
+/* The map `preprocessing` of a stream's header, over CLIP's normalisation and nothing known. Errors
+   as preprocessing_get's. */
+bool preprocessing_of_header(preprocessing *p, const msgpack_object *header, error *e);
 bool preprocessing_equal(const preprocessing *a, const preprocessing *b);
 
 /* Offset of a window that is `play` pixels smaller than its image: share 0 puts it at the start,

@@ -50,13 +50,6 @@ static bool name_conflict(const face_input *in, error *e)
 
 /* ---- Headers -------------------------------------------------------------------------------- */
 
-static bool faces_made(const msgpack_object *header, preprocessing *how, error *e)
-{
-    *how = (preprocessing){PREPROCESSING_CLIP};
-    return preprocessing_get(how, object_get(header, "preprocessing"), e) ||
-           error_context(e, "the header");
-}
-
 /* One model learns from faces that are all cropped and resized in one way: another would tell their
    sources apart. */
 static bool check_header(face_input *in, int64_t segment, const msgpack_object *header,
@@ -65,8 +58,8 @@ static bool check_header(face_input *in, int64_t segment, const msgpack_object *
     preprocessing first, now;
     if (segment == in->segment) return true;
     in->segment = segment;
-    if (faces_made(face_input_header(in), &first, e) && faces_made(header, &now, e) &&
-        !preprocessing_equal(&first, &now))
+    if (preprocessing_of_header(&first, face_input_header(in), e) &&
+        preprocessing_of_header(&now, header, e) && !preprocessing_equal(&first, &now))
         error_set(e, STATUS_DATA,
                   "its faces are cropped or resized otherwise than the first ones (see "
                   "`preprocessing` in both headers); make all with the same options");

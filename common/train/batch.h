@@ -73,7 +73,8 @@ bool batch_tasks_match(const task_list *a, const task_list *b);
 typedef struct batch_source batch_source;
 
 /* Starts reading `reader` ahead (the caller closes it after batch_source_close). `tasks` are those
-   of its first header; a later segment with others is STATUS_DATA. NULL on error. */
+   of its first header; a later segment with others, or with faces that were preprocessed otherwise,
+   is STATUS_DATA. NULL on error. */
 batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, error *e);
 /* Ends it; NULL is fine. Does not wait for input: false when the thread is still reading, and then
    reader and tasks stay in use until the process ends and must not be freed. */

@@ -12,6 +12,7 @@
 struct batch_source {
     stream_reader *reader;
     const task_list *tasks;
+    preprocessing how; /* of the first header */
     pthread_t thread;
     sem_t wanted, ready; /* a pair may be read; a pair has been read */
     sem_t ended;         /* the thread is about to return */
@@ -33,9 +34,17 @@ static bool check_segment(batch_source *s, const stream_record *record, error *e
         task_list_from_header(object_get(stream_reader_header(s->reader), "tasks"), e);
     bool same = tasks && batch_tasks_match(s->tasks, tasks);
     task_list_free(tasks);
-    if (same || e->status) return same;
-    return error_set(e, STATUS_DATA, "record %lld: the tasks differ from those of the first header",
-                     (long long)record->number);
+    if (!same && !e->status)
+        error_set(e, STATUS_DATA, "record %lld: the tasks differ from those of the first header",
+                  (long long)record->number);
+    preprocessing how;
+    if (!e->status && preprocessing_of_header(&how, stream_reader_header(s->reader), e) &&
+        !preprocessing_equal(&how, &s->how))
+        error_set(e, STATUS_DATA,
+                  "record %lld: the faces are cropped or resized otherwise than the first header "
+                  "says",
+                  (long long)record->number);
+    return e->status == 0;
 }
 
 static bool parse_record(batch_source *s, stream_record *record, batch **out, bool *training,
@@ -136,6 +145,10 @@ batch_source *batch_source_open(stream_reader *reader, const task_list *tasks, e
     if (!s) return NULL;
     s->reader = reader;
     s->tasks = tasks;
+    if (!preprocessing_of_header(&s->how, stream_reader_header(reader), e)) {
+        free(s);
+        return NULL;
+    }
     sem_init(&s->wanted, 0, 1);
     sem_init(&s->ready, 0, 0);
     sem_init(&s->ended, 0, 0);
