@@ -4,6 +4,5 @@ FUZZ += tests/fuzz/faces.sh
 BENCHMARKS += bench-faces
 
 .PHONY: bench-faces
-bench-faces: $(BUILD)/bin/face-manipulate
-	@pipelines/dependencies bench
+bench-faces: dependencies-bench $(BUILD)/bin/face-manipulate
 	BLADES_BIN=$(BUILD)/bin tests/bench/faces.py

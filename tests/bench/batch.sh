@@ -1,7 +1,7 @@
 #!/bin/bash
 # Shuffles and batches a file of noise faces; prints peak memory and speed beside those of cat of the same file and of
 # a program that does nothing but read it once more in random order, as every shuffle must: what the disk gives.
-# bench-batch PRETEXT_BATCH [FACES [SIZE]]: 100000 faces of 128 pixels need 5 GB in $TMPDIR (default /tmp).
+# batch.sh PRETEXT_BATCH [FACES [SIZE]]: 100000 faces of 128 pixels need 5 GB in $TMPDIR (default /tmp).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tool=$1 faces=${2:-100000} size=${3:-128}
@@ -9,7 +9,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 echo "making $faces faces of $size x $size pixels ..."
-"$here/faces_stream" "$faces" "$size" >"$folder/faces.msgpack"
+"$here/../faces_stream" "$faces" "$size" >"$folder/faces.msgpack"
 sync "$folder/faces.msgpack"
 bytes=$(stat -c %s "$folder/faces.msgpack")
 
@@ -50,8 +50,8 @@ for cold in yes ""; do
   timed "cat" sh -c 'cat "$1" | cat >/dev/null' sh "$folder/faces.msgpack"
   timed "records in random order" /usr/bin/python3 "$folder/random_reads.py" "$folder/faces.msgpack" "$faces"
   timed "all once, then in random order" /usr/bin/python3 "$folder/random_reads.py" "$folder/faces.msgpack" "$faces" twice
-  timed "pretext-batch, no validation" "$tool" -q --tasks "$here/../examples/tasks/small.json" \
+  timed "pretext-batch, no validation" "$tool" -q --tasks "$here/../../examples/tasks/small.json" \
     --val-fraction 0 -o /dev/null "$folder/faces.msgpack"
   timed "pretext-batch, with validation" "$tool" -q \
-    --tasks "$here/../examples/tasks/small.json" -o /dev/null "$folder/faces.msgpack"
+    --tasks "$here/../../examples/tasks/small.json" -o /dev/null "$folder/faces.msgpack"
 done
