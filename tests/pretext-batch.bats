@@ -548,6 +548,13 @@ sides() { # FILE: faces of both sides, as the header says
   assert_status 71
 }
 
+@test "--balance on a pipe takes no face into the next window that a batch has had" {
+  faces 3000 4 photographic >f
+  cat f | batch --batch 48 --window 64 --val-fraction 0 --balance source -o b 2>error
+  most=$(ids train b | sort | uniq -c | sort -rn | awk 'NR == 1 { print $1 }')
+  [ "$most" = 2 ] # 16 rare faces of 64 are half of 48
+}
+
 @test "faces whose records are apart are warned of on a pipe, and a key that no face has is refused" {
   faces 300 8 photographic >f
   faces 300 8 warp >g

@@ -280,14 +280,22 @@ static int compare_faces(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static bool pass_has(const pass_entry *entry, size_t count, uint32_t face)
+{
+    for (size_t i = 0; i < count; i++)
+        if (entry[i].face == face) return true;
+    return false;
+}
+
 size_t sampler_rest(sampler *s, int64_t epoch, uint32_t *faces)
 {
     order_pass(s, &s->train, SPLIT_TRAIN, "train", epoch);
-    size_t first = sampler_steps(s) * s->batch, count = s->train.count - first;
-    for (size_t i = 0; i < count; i++) faces[i] = s->train.entry[first + i].face;
+    size_t first = sampler_steps(s) * s->batch, count = 0;
+    for (size_t i = first; i < s->train.count; i++) {
+        uint32_t face = s->train.entry[i].face;
+        if (s->balanced && pass_has(s->train.entry, i, face)) continue; /* it repeats faces */
+        faces[count++] = face;
+    }
     if (count > 0) qsort(faces, count, sizeof *faces, compare_faces);
-    size_t kept = 0; /* a balanced pass repeats faces */
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || faces[kept - 1] != faces[i]) faces[kept++] = faces[i];
-    return kept;
+    return count;
 }

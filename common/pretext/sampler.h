@@ -75,8 +75,8 @@ size_t sampler_val_count(const sampler *s);
 void sampler_train(sampler *s, int64_t epoch, size_t number, batch_draw *draws);
 /* The faces of validation batch `step`, counted over all epochs. */
 void sampler_val(sampler *s, int64_t step, batch_draw *draws);
-/* The faces that an epoch leaves over, each once: their count, and their numbers in `faces` (batch
-   - 1 fit). */
+/* The faces that an epoch's batches have not had, each once: their count, and their numbers in
+   `faces` (batch - 1 fit). */
 size_t sampler_rest(sampler *s, int64_t epoch, uint32_t *faces);
 
 /* A face of one side as it is drawn in the first pass. */
