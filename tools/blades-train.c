@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-enum { ARCH_RESNET18, ARCH_RESNET34, ARCH_RESNET50 };
 enum { ORDINAL_REFERENCE, ORDINAL_THURSTONE };
 enum { MEMORY_SMALL, MEMORY_MEDIUM, MEMORY_LARGE, MEMORY_HUGE };
 
@@ -35,7 +34,7 @@ static struct {
     const char *resume, *checkpoint, *log, *trace;
     int64_t checkpoint_every, validate_every;
 } options = {
-    .arch = ARCH_RESNET50,
+    .arch = RESNET50,
     .width = 1,
     .embedding_dim = 768,
     .text_layers = 12,
@@ -55,8 +54,6 @@ static struct {
 };
 
 /* Names of enumerations, whose values are their indices. */
-static const char *const architectures[] = {
-    [ARCH_RESNET18] = "resnet18", [ARCH_RESNET34] = "resnet34", [ARCH_RESNET50] = "resnet50", NULL};
 static const char *const optimizers[] = {
     [OPTIMIZER_ADAMW] = "adamw", [OPTIMIZER_SGD] = "sgd", NULL};
 static const char *const schedules[] = {
@@ -75,7 +72,7 @@ static const char *const memories[] = {[MEMORY_SMALL] = "small",
                                        NULL};
 
 static const cli_option option_table[] = {
-    {"arch", 0, CLI_CHOICE, &options.arch, .choices = architectures, .argument = "NET",
+    {"arch", 0, CLI_CHOICE, &options.arch, .choices = architecture_names, .argument = "NET",
      .help = "image encoder (resnet50)"},
     {"width", 0, CLI_NUMBER, &options.width, 0.01, 16, .argument = "X",
      .help = "factor on the image encoder's channels (1)"},
@@ -214,8 +211,6 @@ static double rate_or_default(double rate)
     return rate < 0 ? options.rate : rate;
 }
 
-static const int depths[] = {[ARCH_RESNET18] = 18, [ARCH_RESNET34] = 34, [ARCH_RESNET50] = 50};
-
 static bool is_given(const cli *c, const char *name)
 {
     return settings_given(option_table, CLI_COUNT(option_table), &c->given, name);
@@ -249,8 +244,8 @@ static bool adopt_architecture(const cli *c, error *e)
     model_config of = model_config_default();
     int known = options.init ? model_read_architecture(options.init, &of, e) : 0;
     if (known <= 0) return known == 0;
-    for (int i = 0; !is_given(c, "arch") && architectures[i]; i++)
-        if (depths[i] == of.depth) options.arch = i;
+    for (int i = 0; !is_given(c, "arch") && architecture_names[i]; i++)
+        if (architecture_depths[i] == of.depth) options.arch = i;
     if (!is_given(c, "width")) options.width = of.width;
     if (!is_given(c, "embedding-dim")) options.embedding_dim = of.embedding_dim;
     if (!is_given(c, "text-layers")) options.text_layers = of.text.layers;
@@ -261,7 +256,7 @@ static bool adopt_architecture(const cli *c, error *e)
 static void fill_config(model_config *config)
 {
     *config = model_config_default();
-    config->depth = depths[options.arch];
+    config->depth = architecture_depths[options.arch];
     config->width = options.width;
     config->embedding_dim = (int)options.embedding_dim;
     config->text.embedding_dim = (int)options.embedding_dim;

@@ -14,9 +14,6 @@
 
 enum { NAMES_SHOWN = 20 };
 
-static const char *const architectures[] = {"resnet18", "resnet34", "resnet50", NULL};
-static const int depths[] = {18, 34, 50};
-
 static struct {
     bool info, strict;
     int architecture;
@@ -28,8 +25,8 @@ static struct {
 static const cli_option option_table[] = {
     {"info", 0, CLI_FLAG, &options.info, .help = "list what FILE holds, and convert nothing"},
     {"strict", 0, CLI_FLAG, &options.strict, .help = "fail when a parameter is missing"},
-    {"arch", 0, CLI_CHOICE, &options.architecture, .choices = architectures, .argument = "NAME",
-     .help = "image encoder (as in FILE)"},
+    {"arch", 0, CLI_CHOICE, &options.architecture, .choices = architecture_names,
+     .argument = "NAME", .help = "image encoder (as in FILE)"},
     {"width", 0, CLI_NUMBER, &options.width, 0.01, 16, .argument = "X",
      .help = "factor on the channels (as in FILE)"},
     {"embedding-dim", 0, CLI_INTEGER, &options.embedding_dim, 1, 65536, .argument = "N",
@@ -113,7 +110,7 @@ static bool config_choose(const cli *c, model_config *config, const weight_list 
         config->text.vocabulary == 0) {
         config->text = defaults.text;
     }
-    if (options.architecture >= 0) config->depth = depths[options.architecture];
+    if (options.architecture >= 0) config->depth = architecture_depths[options.architecture];
     if (options.width > 0) config->width = options.width;
     if (options.embedding_dim) config->embedding_dim = (int)options.embedding_dim;
     if (options.size)

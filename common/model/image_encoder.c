@@ -8,21 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *const architecture_names[] = {
+    [RESNET18] = "resnet18", [RESNET34] = "resnet34", [RESNET50] = "resnet50", NULL};
+const int architecture_depths[] = {[RESNET18] = 18, [RESNET34] = 34, [RESNET50] = 50};
+
 /* Blocks of each of the four stages. */
 static const struct depth_shape {
-    int depth;
     int blocks[4];
     bool bottleneck;
 } depth_shapes[] = {
-    {18, {2, 2, 2, 2}, false},
-    {34, {3, 4, 6, 3}, false},
-    {50, {3, 4, 6, 3}, true},
+    [RESNET18] = {{2, 2, 2, 2}, false},
+    [RESNET34] = {{3, 4, 6, 3}, false},
+    [RESNET50] = {{3, 4, 6, 3}, true},
 };
 
 static const struct depth_shape *shape_find(int depth)
 {
-    for (size_t i = 0; i < sizeof depth_shapes / sizeof *depth_shapes; i++)
-        if (depth_shapes[i].depth == depth) return &depth_shapes[i];
+    for (int i = 0; i < ARCHITECTURES; i++)
+        if (architecture_depths[i] == depth) return &depth_shapes[i];
     return NULL;
 }
 
@@ -30,8 +33,8 @@ static bool config_check(const image_encoder_config *c, error *e)
 {
     if (!shape_find(c->depth))
         return error_set(e, STATUS_USAGE, "ResNet-%d is not 18, 34 or 50", c->depth);
-    if (!(c->width > 0 && c->width <= 16))
-        return error_set(e, STATUS_USAGE, "width factor %g is not in 0..16", c->width);
+    if (!(c->width >= 0.01 && c->width <= 16))
+        return error_set(e, STATUS_USAGE, "width factor %g is not in 0.01..16", c->width);
     if (c->size < 1 || c->size > 4096)
         return error_set(e, STATUS_USAGE, "image size %d is not in 1..4096", c->size);
     if (c->embedding_dim < 1 || c->embedding_dim > 65536)

@@ -13,8 +13,13 @@
 
 typedef enum image_precision { IMAGE_FLOAT32, IMAGE_BF16 } image_precision;
 
+/* The architectures: their names, NULL-ended, as options take them, and their depths. */
+enum { RESNET18, RESNET34, RESNET50, ARCHITECTURES };
+extern const char *const architecture_names[ARCHITECTURES + 1];
+extern const int architecture_depths[ARCHITECTURES];
+
 typedef struct image_encoder_config {
-    int depth;    /* 18, 34 or 50 */
+    int depth;    /* one of architecture_depths */
     double width; /* factor on all channel counts; 1: as published; 64 * width is rounded, at least
                      1 */
     int embedding_dim; /* D, the outputs of fc */
